@@ -1,0 +1,58 @@
+"""What the law knows of evidence: interfaces, no check of its own.
+
+A constitution names checks by kind. Which kinds exist is given to `load()`; the built-in ones are in
+`lawspeaker.checks.registry`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from lawspeaker.exchange import Exchange, Scope
+from lawspeaker.finding import Finding
+
+
+class SettingsError(ValueError):
+    """Settings that a check kind cannot use. `path` leads to the wrong value inside the settings."""
+
+    def __init__(self, what: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(what)
+        self.path = path
+
+
+class Check(Protocol):
+    """One check as one principle configured it."""
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        """Findings on the segments of `exchange` within `scopes`.
+
+        Pure: no I/O, no clock, no state that outlives the call. At least one finding; `not_applicable` where there is
+        nothing that the check can read. Any exception counts as inconclusive.
+        """
+        ...
+
+
+class CheckKind(Protocol):
+    """A kind of check, as a constitution names it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same exchange may get another outcome; part of the behaviour digest."""
+        ...
+
+    @property
+    def schema(self) -> Mapping[str, object]:
+        """JSON Schema (2020-12) of this kind's settings, for editors."""
+        ...
+
+    def prepare(self, settings: object, principle: str) -> Check:
+        """The check for `principle` (an id). `settings` is plain data (str, int, bool, None, list, dict with string
+        keys). Raises `SettingsError`."""
+        ...
+
+    def loosened(self, base: object, extended: object) -> str | None:
+        """What `extended` settings take away from `base` in one sentence, or None where they only add. Both are
+        settings of this kind in the same principle."""
+        ...
