@@ -1,0 +1,46 @@
+"""What follows from findings: pure, no I/O, replayable from a record."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from lawspeaker.constitution.schema import Constitution, Principle
+from lawspeaker.finding import Finding, Outcome, by_principle
+
+Action = Literal["release", "escalate", "refuse"]
+_RANK: Final[dict[Action, int]] = {"release": 0, "escalate": 1, "refuse": 2}
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What is done with an answer, and the ids of the principles that caused it (none for a plain release)."""
+
+    action: Action
+    because: tuple[str, ...] = ()
+
+
+def decide(findings: Sequence[Finding], constitution: Constitution) -> Decision:
+    """The decision on an exchange as it stands, after all that revising and redacting could do.
+
+    Principles combine by maximum on release < escalate < refuse. A principle of the law that no finding speaks of was
+    not judged and counts as inconclusive: silence never releases.
+    """
+    outcomes = by_principle(findings)
+    actions = {
+        principle.id: _action(principle, outcomes.get(principle.id, "inconclusive"))
+        for principle in constitution.principles
+    }
+    worst = max(actions.values(), key=_RANK.__getitem__, default="release")
+    if worst == "release":
+        return Decision("release")
+    return Decision(worst, tuple(id for id, action in actions.items() if action == worst))
+
+
+def _action(principle: Principle, outcome: Outcome) -> Action:
+    if outcome == "inconclusive":
+        return "release" if principle.on_inconclusive == "note" else principle.on_inconclusive
+    if outcome != "violated" or principle.on_violation == "note":
+        return "release"
+    if principle.on_violation in {"revise", "redact"}:
+        return principle.otherwise
+    return "refuse" if principle.on_violation == "refuse" else "escalate"
