@@ -1,0 +1,131 @@
+"""`lawspeaker ask`: one governed answer."""
+
+import asyncio
+import secrets
+import sys
+
+import click
+import msgspec
+from rich.markup import escape
+
+from lawspeaker.audit.log import open_log
+from lawspeaker.cli.context import constitution_option, home, json_option, load_law, print_json, words
+from lawspeaker.cli.narrative import tell
+from lawspeaker.constitution.schema import Constitution
+from lawspeaker.errors import InputError
+from lawspeaker.exchange import ask
+from lawspeaker.govern import Governed, Governor
+from lawspeaker.models.address import open_model
+from lawspeaker.models.base import Sampling
+
+_EXIT = {"release": 0, "refuse": 1, "escalate": 3}
+
+
+@click.command()
+@click.argument("request_text", metavar="REQUEST")
+@click.option("--model", default="nano", show_default=True, help="Who answers and revises.")
+@click.option("--critic", metavar="MODEL", help="Who criticises. Default: the model.")
+@click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; that is inconclusive.")
+@constitution_option
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Makes a draft reproducible. Default: drawn.")
+@click.option("--temperature", type=click.FloatRange(0, 2), default=1.0, show_default=True)
+@click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
+@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds per model call.")
+@json_option("Everything as one JSON object on standard output.")
+def command(
+    request_text: str,
+    model: str,
+    critic: str | None,
+    judge: str | None,
+    laws: tuple[str, ...],
+    seed: int | None,
+    temperature: float,
+    rounds: int,
+    timeout: float,
+    as_json: bool,
+) -> int:
+    """Ask the model, judge its answer by the constitution, revise it, decide, and keep the proof.
+
+    The answer goes to standard output, the reasoning about it to standard error. `-` reads the request from standard
+    input. Leaves with 0 when the answer was released, 1 when it was refused, 3 when a person has to decide.
+    """
+    law = load_law(laws)
+    drawn = secrets.randbelow(2**31) if seed is None else seed
+    sampling = Sampling(temperature=temperature, seed=drawn, timeout=timeout)
+    governed = asyncio.run(_govern(_request(request_text), law, (model, critic or model, judge), sampling, rounds))
+    if as_json:
+        print_json(_as_json(governed, law))
+    else:
+        _print(governed, law)
+    return _EXIT[governed.decision.action]
+
+
+def _request(text: str) -> str:
+    if text == "-":
+        text = sys.stdin.read()
+    if not text.strip():
+        raise InputError("the request is empty; say what you want")
+    return text
+
+
+async def _govern(
+    request: str, law: Constitution, cast: tuple[str, str, str | None], sampling: Sampling, rounds: int
+) -> Governed:
+    opened = {address: open_model(address) for address in cast if address}
+    model, critic, judge = cast
+    console = words()
+    try:
+        async with open_log(home()) as log:
+            with console.status("") as status:
+                governor = Governor(
+                    law,
+                    opened[model],
+                    opened[critic],
+                    log,
+                    judge=opened[judge] if judge else None,
+                    sampling=sampling,
+                    rounds=rounds,
+                    observe=status.update,
+                )
+                return await governor.govern(ask(request))
+    finally:
+        for each in opened.values():
+            await each.close()
+
+
+def _print(governed: Governed, law: Constitution) -> None:
+    console, receipt = words(), governed.receipt
+    tell(governed.steps, governed.decision, law, console)
+    console.print("[bold cyan]receipt[/]")
+    console.print(f"  id      {receipt.id}\n  record  {receipt.index}, {receipt.digest}")
+    console.print(f"  proof   {len(receipt.proof)} hashes to the signed checkpoint of {escape(_head_of(receipt.checkpoint))}")
+    console.print(f"  [dim]lawspeaker audit show {receipt.id[:12]}   lawspeaker audit verify[/]")
+    if governed.answer is None:
+        console.print(f"[yellow]No answer was released.[/]{_next(governed)}")
+        return
+    sys.stdout.write(governed.answer + "\n")
+
+
+def _head_of(checkpoint: str) -> str:
+    origin, size, root = checkpoint.split("\n")[:3]
+    return f"{origin}: {size} records, root {root}"
+
+
+def _next(governed: Governed) -> str:
+    if governed.decision.action != "escalate":
+        return ""
+    return f" It waits for a person: lawspeaker review show {governed.receipt.id[:12]}"
+
+
+def _as_json(governed: Governed, law: Constitution) -> dict[str, object]:
+    return {
+        "answer": governed.answer,
+        "decision": governed.decision,
+        "revised": governed.revised,
+        "redacted": governed.redacted,
+        "steps": msgspec.to_builtins(governed.steps),
+        "constitution": {"name": law.name, "version": law.version, "digest": law.digest},
+        "behaviour": governed.behaviour,
+        "models": governed.models,
+        "receipt": governed.receipt,
+    }

@@ -1,0 +1,61 @@
+"""What every command shares: where state lies, which law, how to print."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from rich.console import Console
+
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.constitution.compose import combine
+from lawspeaker.constitution.load import load
+from lawspeaker.constitution.schema import Constitution
+
+DEFAULT_FILE: Final = "constitution.yaml"
+
+constitution_option = click.option(
+    "--constitution",
+    "laws",
+    multiple=True,
+    metavar="NAME|FILE",
+    help=f"Bundled name or file; may be repeated. Default: {DEFAULT_FILE} here, else infrastructure.",
+)
+
+
+def json_option(what: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """`--json`, for commands whose output has a machine form."""
+    return click.option("--json", "as_json", is_flag=True, help=what)
+
+
+def home() -> Path:
+    """The folder of log, keys and caches: `LAWSPEAKER_HOME`, else `.lawspeaker` here."""
+    return Path(os.environ.get("LAWSPEAKER_HOME") or ".lawspeaker")
+
+
+def law_names(laws: tuple[str, ...]) -> tuple[str, ...]:
+    """The constitutions that a command was given, or the default one."""
+    return laws or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else "infrastructure",)
+
+
+def load_law(laws: tuple[str, ...]) -> Constitution:
+    """The law of this call; several constitutions are combined. Raises `ConstitutionError`."""
+    return combine([load(name, kinds=KINDS) for name in law_names(laws)])
+
+
+def words() -> Console:
+    """Where words about the data go. Colour only on a terminal and without `NO_COLOR` (rich sees to both)."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def page() -> Console:
+    """Standard output for people."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """`value` as indented JSON on standard output."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")

@@ -1,0 +1,104 @@
+"""From paths to exchanges: what `check` is given to judge.
+
+The Terraform files of one directory are one module and so one exchange; every other file is one of its own. A file
+that cannot be read as text is not skipped: it becomes inconclusive, since silence would be a pass.
+"""
+
+import os
+import stat
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lawspeaker.errors import InputError
+from lawspeaker.exchange import Exchange, Message, Text
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+_MODULE: Final = (".tf", ".tfvars")
+_SKIPPED: Final = {"node_modules", "__pycache__"}  # and every hidden folder: machine-made, judged nowhere else either
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """An exchange to judge; `unreadable` says why there is nothing to judge in it."""
+
+    exchange: Exchange
+    unreadable: str = ""
+
+
+def subjects(arguments: Sequence[str]) -> list[Subject]:
+    """What the arguments name: files, folders, `-` for standard input. Raises `InputError`."""
+    modules: dict[str, list[Text]] = defaultdict(list)
+    alone: list[Subject] = []
+    seen: set[str] = set()
+    for path in (path for argument in arguments for path in _files(argument)):
+        if path in seen:
+            continue
+        seen.add(path)
+        data, problem = _read(path)
+        text, problem = ("", problem) if problem else _decode(data)
+        if problem:
+            alone.append(Subject(_exchange([Text("", path)]), problem))
+        elif path.endswith(_MODULE):
+            modules[str(Path(path).parent)].append(Text(text, path))
+        else:
+            alone.append(Subject(_exchange([Text(text, path)])))
+    return [Subject(_exchange(files)) for files in modules.values()] + alone
+
+
+def _exchange(files: Sequence[Text]) -> Exchange:
+    return Exchange((Message("assistant", tuple(files)),))
+
+
+def _files(argument: str) -> Iterator[str]:
+    """The files that an argument names, in a fixed order."""
+    if argument == "-" or Path(argument).is_file():
+        yield argument
+    elif Path(argument).is_dir():
+        found = sorted(_walk(argument))
+        if not found:
+            raise InputError(f"{argument}: no file to judge in this folder")
+        yield from found
+    elif Path(argument).exists():
+        raise InputError(f"{argument}: neither a file nor a folder")
+    else:
+        raise InputError(f"{argument}: no such file or folder")
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Regular files below `folder`; symbolic links are not followed, so that a link cannot lead out of it."""
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
+        for name in names:
+            path = os.path.join(at, name)
+            if not name.startswith(".") and stat.S_ISREG(os.lstat(path).st_mode):
+                yield path
+
+
+def _read(path: str) -> tuple[bytes, str]:
+    """Bytes, or why there are none."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            if not data.strip():
+                raise InputError("-: standard input is empty; nothing was judged")
+        else:
+            with Path(path).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        return b"", f"larger than {MAX_BYTES // 1024 // 1024} MiB, so nothing in it was judged"
+    return data, ""
+
+
+def _decode(data: bytes) -> tuple[str, str]:
+    if b"\0" in data:
+        return "", "binary, so nothing in it was judged"
+    try:
+        return data.decode("utf-8-sig"), ""
+    except UnicodeDecodeError as error:
+        return "", f"not UTF-8 (byte {error.start}), so nothing in it was judged"

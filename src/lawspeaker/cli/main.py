@@ -1,0 +1,70 @@
+"""The command line: finds a command, runs it, turns errors into one line and an exit code.
+
+A command's module is imported when it is called, so that `--version` and `--help` do not pay for NumPy.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from lawspeaker import __version__
+from lawspeaker.errors import LawspeakerError
+
+_COMMANDS: Final = {
+    "ask": "One governed answer: draft, findings, critique, revision, decision, receipt.",
+    "check": "Judge existing text or code.",
+    "lint": "Find faults in a constitution.",
+    "show": "Print a constitution for people.",
+    "test": "Run a constitution's cases against its checks.",
+    "audit": "Verify the log, show a record, prove it.",
+    "review": "Rule on what was escalated.",
+}
+
+
+class _Commands(click.Group):
+    """Commands, known by name and one line; `cli/<name>.py` holds each as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"lawspeaker.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"lawspeaker.cli.{cmd_name}.command is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lawspeaker")
+def lawspeaker() -> None:
+    """Constitution as code for AI systems.
+
+    Exit codes: 0 upheld or done, 1 violated or refused, 2 bad input or configuration, 3 could not decide.
+    """
+
+
+def main() -> None:
+    """Entry point of the `lawspeaker` command."""
+    try:
+        sys.exit(lawspeaker.main(standalone_mode=False) or 0)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except LawspeakerError as error:
+        click.echo(f"lawspeaker: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader has gone (`| head`): not an error, but Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

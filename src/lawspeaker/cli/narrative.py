@@ -1,0 +1,88 @@
+"""The story of a governed exchange, for people on a terminal."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from lawspeaker.constitution.schema import Constitution
+from lawspeaker.decision import Decision
+from lawspeaker.deliberation.critique import Critique
+from lawspeaker.deliberation.revision import Revision
+from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
+from lawspeaker.finding import Finding
+
+_COLOUR = {"violated": "red", "inconclusive": "yellow", "release": "green", "escalate": "yellow", "refuse": "red"}
+
+
+def tell(steps: Sequence[Step], decision: Decision, constitution: Constitution, console: Console) -> None:
+    """Print every step, then the decision and the principles behind it."""
+    answer = ""
+    for step in steps:
+        match step:
+            case Draft(text=text, model=model):
+                _head(console, "draft", f"{len(text.splitlines())} lines by {model}")
+                answer = text
+            case Assessment(of=of, findings=findings):
+                _head(console, "checks", f"on the {of}")
+                tell_findings(findings, constitution, console)
+            case Critique() as critique:
+                _head(console, "critique", f"{critique.principle}, by {critique.model}{_doubt(critique)}")
+                console.print(_indent(critique.text))
+            case Revision() as revision:
+                kept = f"not kept: {revision.rejected}" if revision.rejected else "kept"
+                _head(console, "revision", f"{revision.principle}, {kept}")
+                for line in _diff(answer, revision.text):
+                    console.print(line)
+                answer = answer if revision.rejected else revision.text
+            case Redaction(principles=principles, text=text):
+                _head(console, "redaction", ", ".join(principles))
+                answer = text
+            case Fault(during=during, principle=principle, what=what):
+                _head(console, "fault", f"{during} {principle}: {what}")
+    _head(console, "decision", "")
+    colour = _COLOUR[decision.action]
+    console.print(f"  [bold {colour}]{decision.action}[/]{escape(_because(steps, decision))}")
+
+
+def tell_findings(findings: Sequence[Finding], constitution: Constitution, console: Console) -> None:
+    """Violated and inconclusive findings, a line each; or that there are none."""
+    shown = [finding for finding in findings if finding.outcome in _COLOUR]
+    for finding in shown:
+        severity = constitution.principle(finding.principle).severity
+        line = f"line {finding.spans[0].line}: " if finding.spans else ""
+        colour = _COLOUR[finding.outcome]
+        console.print(
+            f"  [{colour}]{finding.outcome}[/] [bold]{escape(finding.principle)}[/] ({severity}) "
+            f"{escape(line + finding.reason)} [dim]{escape(finding.check)}[/]"
+        )
+    if not shown:
+        judged = len({f.principle for f in findings if f.outcome == "upheld"})
+        console.print(f"  [green]no principle violated[/] [dim]({judged} upheld, the rest not applicable)[/]")
+
+
+def _because(steps: Sequence[Step], decision: Decision) -> str:
+    if decision.because:
+        return f" because of {', '.join(decision.because)}"
+    kept = [step.principle for step in steps if isinstance(step, Revision) and not step.rejected]
+    return f", revised to uphold {', '.join(dict.fromkeys(kept))}" if kept else ", as it was drafted"
+
+
+def _doubt(critique: Critique) -> str:
+    return "" if critique.agrees else f" [yellow](it says {critique.says}; the checks' finding stands)[/]"
+
+
+def _head(console: Console, what: str, about: str) -> None:
+    console.print(f"[bold cyan]{what}[/] {about if '[yellow]' in about else escape(about)}")
+
+
+def _indent(text: str) -> str:
+    return "\n".join("  " + escape(line) for line in text.splitlines())
+
+
+def _diff(before: str, after: str) -> Iterator[str]:
+    """Coloured unified diff without file names."""
+    for line in list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[2:]:
+        colour = {"+": "green", "-": "red", "@": "dim"}.get(line[:1])
+        yield f"  [{colour}]{escape(line)}[/]" if colour else f"  {escape(line)}"

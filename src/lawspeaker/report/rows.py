@@ -1,0 +1,104 @@
+"""Findings as rows: one place in one file per row, the same for JSON, SARIF, JUnit and text."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from lawspeaker.constitution.schema import Constitution, Severity
+from lawspeaker.decision import Action, Decision, decide
+from lawspeaker.exchange import Exchange, Text
+from lawspeaker.finding import Finding, Outcome, by_principle
+
+_RANK: dict[Action, int] = {"release": 0, "escalate": 1, "refuse": 2}
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """An exchange made of files and what was found in it. Every part of it is a `Text` that bears its file's name."""
+
+    exchange: Exchange
+    findings: tuple[Finding, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(_name(self.exchange, m, p) for m, p in _places(self.exchange))
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One finding at one place. `line` and `end_line` count from 1; 0 where the finding has no place."""
+
+    principle: str
+    check: str
+    outcome: Outcome
+    severity: Severity
+    reason: str
+    path: str
+    line: int = 0
+    end_line: int = 0
+    evidence: str = ""
+
+
+def rows(judged: Judged, constitution: Constitution, *, all_outcomes: bool) -> list[Row]:
+    """Violated and inconclusive rows in the order of the law; with `all_outcomes` every row, so that each file and
+    each principle has at least one."""
+    return [
+        row
+        for finding in judged.findings
+        if all_outcomes or finding.outcome in {"violated", "inconclusive"}
+        for row in _of(finding, judged, constitution.principle(finding.principle).severity)
+    ]
+
+
+def decide_all(judged: Sequence[Judged], constitution: Constitution) -> Decision:
+    """The decision on all of them: the severest action and every principle that causes it."""
+    decisions = [decide(each.findings, constitution) for each in judged]
+    worst = max((each.action for each in decisions), key=_RANK.__getitem__, default="release")
+    because = {id for each in decisions if each.action == worst for id in each.because}
+    return Decision(worst, tuple(p.id for p in constitution.principles if p.id in because))
+
+
+def exit_code(judged: Sequence[Judged], constitution: Constitution) -> int:
+    """1 for a violation that the law does more than note, else 3 for an undecided principle that it does more than
+    note, else 0."""
+    outcomes = {
+        (id, outcome) for each in judged for id, outcome in by_principle(each.findings).items()
+    }
+    if any(("violated" == o) and constitution.principle(id).on_violation != "note" for id, o in outcomes):
+        return 1
+    if any(("inconclusive" == o) and constitution.principle(id).on_inconclusive != "note" for id, o in outcomes):
+        return 3
+    return 0
+
+
+def _of(finding: Finding, judged: Judged, severity: Severity) -> Iterator[Row]:
+    def row(path: str, line: int = 0, end_line: int = 0) -> Row:
+        return Row(
+            finding.principle,
+            finding.check,
+            finding.outcome,
+            severity,
+            finding.reason,
+            path,
+            line,
+            end_line,
+            finding.evidence,
+        )
+
+    if finding.spans:
+        for span in finding.spans:
+            yield row(_name(judged.exchange, span.message, span.part), span.line, span.end_line)
+        return
+    # Without a place, a fault is told once; a pass is told of every file that it speaks for.
+    paths = judged.paths[:1] if finding.outcome in {"violated", "inconclusive"} else judged.paths
+    for path in paths:
+        yield row(path)
+
+
+def _places(exchange: Exchange) -> Iterator[tuple[int, int]]:
+    for m, message in enumerate(exchange.messages):
+        for p in range(len(message.parts)):
+            yield m, p
+
+
+def _name(exchange: Exchange, message: int, part: int) -> str:
+    text = exchange.messages[message].parts[part]
+    return text.name if isinstance(text, Text) else ""
