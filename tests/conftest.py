@@ -1,0 +1,24 @@
+"""What holds for every test: no network beyond loopback, no colour, no state outside a temporary folder."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+_GUARD = Path(__file__).parent / "guard"
+sys.path.insert(0, str(_GUARD))
+import sitecustomize as _guard  # noqa: E402, F401
+
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), os.environ.get("PYTHONPATH")]))
+os.environ["NO_COLOR"] = "1"
+os.environ["COLUMNS"] = "120"
+for _name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "LAWSPEAKER_MODEL_KEY", "LAWSPEAKER_HOME"):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, so that `.lawspeaker/` is this test's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
