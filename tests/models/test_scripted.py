@@ -1,0 +1,62 @@
+"""The scripted model is a product feature: tests and demonstrations speak through it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from lawspeaker.errors import ModelConfigError, ModelError
+from lawspeaker.exchange import Message, Text
+from lawspeaker.models.base import Sampling
+from lawspeaker.models.scripted import Scripted
+
+SCRIPT = """
+- {when: colour, reply: red}
+- {reply: first}
+- {reply: always, again: true}
+"""
+
+
+def _ask(text: str) -> tuple[Message, ...]:
+    return (Message("user", (Text(text),)),)
+
+
+def _open(tmp_path: Path, text: str) -> Scripted:
+    path = tmp_path / "script.yaml"
+    path.write_text(text)
+    return Scripted.open(path)
+
+
+def test_lines_are_taken_in_order_and_spent(tmp_path: Path) -> None:
+    model = _open(tmp_path, SCRIPT)
+    prompts = ["hello", "what colour?", "hello", "hello"]
+    said = asyncio.run(model.complete_many([_ask(p) for p in prompts], [Sampling()] * 4))
+    assert [completion.text for completion in said] == ["first", "red", "always", "always"]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("- {fail: connection refused}", "connection refused"),
+        ("- {reply: ''}", "empty"),
+        ("[]", "no line left"),
+        ("- {reply: late, wait: 5}", "no answer within 0.05 s"),
+    ],
+)
+def test_failures(tmp_path: Path, script: str, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        asyncio.run(_open(tmp_path, script).complete(_ask("x"), Sampling(timeout=0.05)))
+
+
+def test_odds_are_normalised(tmp_path: Path) -> None:
+    model = _open(tmp_path, "- {odds: [3, 1]}\n- {reply: x}\n- {odds: [1]}")
+    assert asyncio.run(model.choose(_ask("x"), ("(A)", "(B)"))) == (0.75, 0.25)
+    assert asyncio.run(model.choose(_ask("x"), ("(A)", "(B)"))) is None
+    with pytest.raises(ModelError, match="1 odds for 2 options"):
+        asyncio.run(model.choose(_ask("x"), ("(A)", "(B)")))
+
+
+@pytest.mark.parametrize("script", ["{", "- {replay: x}", "- 3", "reply: x", "\x00"])
+def test_a_file_that_is_no_script(tmp_path: Path, script: str) -> None:
+    with pytest.raises(ModelConfigError, match="script.yaml"):
+        _open(tmp_path, script)
