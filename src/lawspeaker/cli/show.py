@@ -1,0 +1,56 @@
+"""`lawspeaker show`: a constitution for people."""
+
+import json
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.cli.context import constitution_option, json_option, load_law, page, print_json
+from lawspeaker.constitution.json_schema import json_schema
+from lawspeaker.constitution.schema import Constitution, Principle
+
+_COLOUR = {"critical": "red", "major": "yellow", "minor": "cyan"}
+
+
+@click.command()
+@constitution_option
+@json_option("The composed law as JSON.")
+@click.option("--schema", is_flag=True, help="The JSON Schema of constitution files instead, for editors.")
+def command(laws: tuple[str, ...], as_json: bool, schema: bool) -> int:
+    """Print a constitution as it stands after composition, with its digest."""
+    if schema:
+        print_json(json_schema(KINDS))
+        return 0
+    law = load_law(laws)
+    if as_json:
+        head = {"name": law.name, "version": law.version, "summary": law.summary, "digest": law.digest}
+        print_json({**head, "principles": [principle.law() for principle in law.principles]})
+    else:
+        _print(law)
+    return 0
+
+
+def _print(law: Constitution) -> None:
+    out = page()
+    out.print(f"[bold]{escape(law.name)} {law.version}[/]  {escape(law.summary)}\n[dim]{law.digest}[/]")
+    for number, principle in enumerate(law.principles, 1):
+        _principle(number, principle, out)
+
+
+def _principle(number: int, principle: Principle, out: Console) -> None:
+    colour = _COLOUR[principle.severity]
+    out.print(f"\n{number}. [bold]{principle.id}[/] [{colour}]{principle.severity}[/]\n   {escape(principle.text)}")
+    if principle.because:
+        out.print(f"   [dim]because[/] {escape(principle.because)}")
+    if principle.on_violation in {"revise", "redact"}:
+        act = f"{principle.on_violation}, otherwise {principle.otherwise}"
+    else:
+        act = principle.on_violation
+    out.print(f"   [dim]when violated[/] {act}  [dim]when undecided[/] {principle.on_inconclusive}")
+    out.print(f"   [dim]applies to[/] {', '.join(principle.applies_to)}")
+    for spec in principle.checks:
+        out.print(f"   [dim]check[/] {spec.kind} {escape(json.dumps(spec.settings, ensure_ascii=False))}")
+    out.print(f"   [dim]cases[/] {len(principle.cases)}", end="")
+    out.print(f"  [dim]maps to[/] {escape(', '.join(principle.maps_to))}" if principle.maps_to else "")
