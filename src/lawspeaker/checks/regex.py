@@ -1,0 +1,71 @@
+"""Many RE2 patterns over one text in linear time.
+
+RE2 cannot backtrack, so no pattern and no text can make a search take more than linear time; a pattern that
+a constitution brings is therefore safe to run on hostile input. A set search tells in one pass which
+patterns occur at all, and only those are looked for one by one.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import re2
+
+from lawspeaker.checks.settings import Path
+from lawspeaker.constitution.kinds import SettingsError
+
+
+class PatternSet:
+    """Compiled patterns. A pattern with a group finds the group, else the whole match."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = tuple(re2.compile(pattern) for pattern in patterns)
+        self._set = re2.Set.SearchSet()
+        for pattern in patterns:
+            self._set.Add(pattern)
+        if patterns:
+            self._set.Compile()
+
+    def search(self, text: str, limit: int) -> Iterator[tuple[int, int, int]]:
+        """`(pattern, start, end)` for at most `limit` matches of each pattern, pattern by pattern."""
+        if not self._patterns:
+            return
+        text = encodable(text)
+        for index in sorted(self._set.Match(text)):
+            pattern = self._patterns[index]
+            group = 1 if pattern.groups else 0
+            for match in islice(pattern.finditer(text), limit):
+                start, end = match.span(group)
+                if start >= 0:
+                    yield index, start, end
+
+    def fullmatch(self, text: str) -> bool:
+        """Whether one of the patterns is all of `text`."""
+        text = encodable(text)
+        return any(pattern.fullmatch(text) for pattern in self._patterns)
+
+
+def compiled(patterns: Sequence[str], path: Path, *, several: bool) -> PatternSet:
+    """The set of `patterns`. Raises `SettingsError` at the first that RE2 cannot read; `several` says
+    whether the setting was a list, so that the error leads into it."""
+    for index, pattern in enumerate(patterns):
+        try:
+            re2.compile(pattern)
+        except re2.error as error:
+            place = (*path, index) if several else path
+            raise SettingsError(f"not a pattern that RE2 can read: {_text(error)}", place) from None
+    return PatternSet(patterns)
+
+
+def encodable(text: str) -> str:
+    """`text` with lone surrogates, which no encoding has, as `?`; offsets stay the same."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def _text(error: Exception) -> str:
+    """RE2 words its errors as bytes."""
+    said = error.args[0] if error.args else ""
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)

@@ -1,0 +1,164 @@
+"""The kind `secrets`: passwords, keys and tokens in plain text.
+
+Three sources of evidence: documented token formats, a name such as `password` before a value that looks
+like one, and the value's Shannon entropy where the name alone says too little. Placeholders and the
+vendors' documented example keys are known as such. Neither reason nor evidence repeats a match; the spans
+are exact, so that it can be redacted.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from lawspeaker.checks.regex import PatternSet, compiled
+from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT, Format
+from lawspeaker.checks.settings import fields, strings
+from lawspeaker.constitution.kinds import Check
+from lawspeaker.exchange import Exchange, Scope
+from lawspeaker.finding import Finding, span_of
+
+_LIMIT: Final = 20
+_NONE: Final = PatternSet(())
+_PASSWORD: Final = Format("assigned-password", "password", "", "")
+_KEY: Final = Format("assigned-secret", "secret", "", "")
+# In the order of the patterns in `_ALL`.
+_MEANINGS: Final = (*FORMATS, *(_PASSWORD for _ in PASSWORD_CONTEXT), *(_KEY for _ in KEY_CONTEXT))
+_ALL: Final = PatternSet([*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT])
+
+# What stands for a secret: brackets of every template language, names of variables, and elisions.
+_TEMPLATED: Final = re.compile(
+    r"<[^>]*>|.*(\$\{|\{\{|\$\(|%\(|<%).*|[$%@]\w+%?|\[[^\]]*\]|\{[^}]*\}", re.DOTALL
+)
+_ELIDED: Final = re.compile(r"[\W_]*|(.)\1{3,}|.*(x{4,}|X{4,}|\*{3,}|\.{3}|…|•{3,}).*", re.DOTALL)
+_WORDS: Final = re.compile(
+    r"example|placeholder|change[-_ ]?(me|it|this)|replace[-_ ]?(me|with|this)|your[-_ ]|^your|insert[-_ ]|dummy|sample|"
+    r"redacted|not[-_ ]?(a[-_ ])?real|fake|todo|fixme|goes[-_ ]here|fill[-_ ]?in|to[-_ ]be[-_ ]",
+    re.IGNORECASE,
+)
+# `module.db.password`, `os.environ`, `config.token`: code that names a value is no value.
+_REFERENCE: Final = re.compile(
+    r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[[^\]]*\])+|[A-Z][A-Z0-9_]+|/[\w/.-]+|\w+://\S+|arn:\S+"
+)
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A secret at `text[start:end]`."""
+
+    format: Format
+    start: int
+    end: int
+
+    @property
+    def evidence(self) -> str:
+        """What may be shown of it: the prefix that every token of its format has, and the length."""
+        shown = f"{self.format.prefix}…, " if self.format.prefix else ""
+        return f"{shown}{self.end - self.start} characters"
+
+
+def find(text: str) -> list[Secret]:
+    """The secrets in `text`, in order and without overlaps; a documented format goes before a mere
+    context."""
+    found: list[Secret] = []
+    for index, start, end in _ALL.search(text, _LIMIT):
+        if _is_secret(_MEANINGS[index], text[start:end]):
+            found.append(Secret(_MEANINGS[index], start, end))
+    return list(_apart(found))
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether `value` stands for a secret without being one."""
+    return is_elided(value) or bool(_WORDS.search(value))
+
+
+def is_elided(value: str) -> bool:
+    """Whether `value` leaves a secret out: a template, brackets, dots or crosses."""
+    return bool(_TEMPLATED.fullmatch(value) or _ELIDED.fullmatch(value))
+
+
+def entropy(value: str) -> float:
+    """Shannon entropy in bits for each character."""
+    counts = Counter(value).values()
+    return -sum(count / len(value) * math.log2(count / len(value)) for count in counts) if value else 0.0
+
+
+def _is_secret(format: Format, value: str) -> bool:
+    if format is _PASSWORD:
+        return _plausible(value) and bool(re.search(r"[\d\W_]", value)) and entropy(value) * len(value) >= 16
+    if format is _KEY:
+        return (
+            _plausible(value) and bool(re.search(r"\d", value)) and len(value) >= 16 and entropy(value) >= 3
+        )
+    return not is_placeholder(value)
+
+
+def _plausible(value: str) -> bool:
+    """Whether a value that stands after a telling name may be what the name says."""
+    return not (re.search(r"\s", value) or is_placeholder(value) or _REFERENCE.fullmatch(value))
+
+
+def _apart(secrets: Sequence[Secret]) -> Iterator[Secret]:
+    """Without those that overlap a better one: the earlier in `_MEANINGS`, which is the order of
+    `secrets`."""
+    kept: list[Secret] = []
+    for secret in secrets:
+        if all(secret.end <= other.start or other.end <= secret.start for other in kept):
+            kept.append(secret)
+    yield from sorted(kept, key=lambda secret: secret.start)
+
+
+class SecretsCheck(msgspec.Struct, frozen=True):
+    principle: str
+    allow: PatternSet
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        found: list[Finding] = []
+        for segment in exchange.segments(scopes):
+            for secret in find(segment.text):
+                if self.allow.fullmatch(segment.text[secret.start : secret.end]):
+                    continue
+                article = "An" if secret.format.noun[0] in "AEIOUaeiou" else "A"
+                reason = f"{article} {secret.format.noun} is written in plain text."
+                span = span_of(segment, secret.start, secret.end)
+                rule = f"secrets/{secret.format.id}"
+                found.append(Finding(self.principle, rule, "violated", reason, (span,), secret.evidence))
+        return found or (
+            Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),
+        )
+
+
+class SecretsKind:
+    name: Final = "secrets"
+    version: Final = "1"
+    schema: Final[Mapping[str, object]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "allow": {
+                "description": "RE2 patterns; a secret that one of them matches as a whole is ignored.",
+                "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}],
+            }
+        },
+    }
+
+    def prepare(self, settings: object, principle: str) -> Check:
+        given = fields(settings, ("allow",))
+        if "allow" not in given:
+            return SecretsCheck(principle, _NONE)
+        several = isinstance(given["allow"], list)
+        return SecretsCheck(
+            principle, compiled(strings(given["allow"], ("allow",)), ("allow",), several=several)
+        )
+
+    def loosened(self, base: object, extended: object) -> str | None:
+        old, new = (_allowed(settings) for settings in (base, extended))
+        more = [pattern for pattern in new if pattern not in old]
+        return f"allows more secrets: {', '.join(more)}" if more else None
+
+
+def _allowed(settings: object) -> tuple[str, ...]:
+    given = fields(settings, ("allow",))
+    return strings(given["allow"]) if "allow" in given else ()

@@ -1,0 +1,112 @@
+"""The kind `shape`: how big a text is and what it is made of.
+
+Invisible characters carry instructions that a person does not see, bidirectional ones show code in another
+order than it runs (CVE-2021-42574), control characters drive terminals, and broken encodings hide both from
+other checks.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from lawspeaker.checks.settings import count, fields
+from lawspeaker.constitution.kinds import Check, SettingsError
+from lawspeaker.exchange import Exchange, Scope, Segment
+from lawspeaker.finding import Finding, span_of
+
+_LIMIT: Final = 20
+# Characters that deny a reader's eye. A zero-width joiner between emoji, a variation selector and a byte
+# order mark at the start are ordinary text, so they are left out.
+_INVISIBLE: Final = (
+    "[\u00ad\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\u3164\uffa0"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e007f]|(?<![\u00a9-\U0001faff])[\u200c\u200d]|(?<!^)\ufeff"
+)
+_FORBIDDEN: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    "invisible": (re.compile(_INVISIBLE), "an invisible or direction-changing character"),
+    "control": (re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]"), "a control character"),
+    "encoding": (re.compile("[\ud800-\udfff\ufffd\ufffe\uffff]"), "a character from a broken encoding"),
+}
+
+
+class ShapeCheck(msgspec.Struct, frozen=True):
+    principle: str
+    max_bytes: int | None
+    max_lines: int | None
+    denied: tuple[str, ...]
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        found: list[Finding] = []
+        for segment in exchange.segments(scopes):
+            found += self._size(segment)
+            for name in self.denied:
+                found += self._characters(segment, name)
+        return found or (
+            Finding(self.principle, "shape/size", "upheld", "Size and characters are as allowed."),
+        )
+
+    def _size(self, segment: Segment) -> Iterator[Finding]:
+        size = len(segment.text.encode("utf-8", "surrogatepass"))
+        lines = segment.text.count("\n") + (not segment.text.endswith("\n"))
+        whole = span_of(segment, 0, len(segment.text))
+        for rule, limit, actual, unit in (
+            ("max-bytes", self.max_bytes, size, "bytes"),
+            ("max-lines", self.max_lines, lines, "lines"),
+        ):
+            if limit is not None and actual > limit:
+                reason = f"The text has {actual} {unit}; {limit} are allowed."
+                yield Finding(self.principle, f"shape/{rule}", "violated", reason, (whole,))
+
+    def _characters(self, segment: Segment, name: str) -> Iterator[Finding]:
+        pattern, what = _FORBIDDEN[name]
+        for index, match in enumerate(pattern.finditer(segment.text)):
+            if index == _LIMIT:
+                return
+            span = span_of(segment, match.start(), match.end())
+            reason = f"The text has {what}."
+            yield Finding(
+                self.principle, f"shape/{name}", "violated", reason, (span,), f"U+{ord(match[0]):04X}"
+            )
+
+
+class ShapeKind:
+    name: Final = "shape"
+    version: Final = "1"
+    schema: Final[Mapping[str, object]] = {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {
+            "max_bytes": {"type": "integer", "minimum": 1, "description": "In UTF-8, for each part."},
+            "max_lines": {"type": "integer", "minimum": 1},
+            "invisible": {"const": "deny", "description": "Zero-width, bidirectional and tag characters."},
+            "control": {"const": "deny", "description": "Control characters other than tab and line ends."},
+            "encoding": {"const": "deny", "description": "Lone surrogates and replacement characters."},
+        },
+    }
+
+    def prepare(self, settings: object, principle: str) -> Check:
+        given = fields(settings, ("max_bytes", "max_lines", *_FORBIDDEN))
+        if not given:
+            raise SettingsError("expected at least one of max_bytes, max_lines, invisible, control, encoding")
+        for name in _FORBIDDEN:
+            if given.get(name, "deny") != "deny":
+                raise SettingsError("expected 'deny'", (name,))
+        return ShapeCheck(
+            principle,
+            count(given["max_bytes"], ("max_bytes",)) if "max_bytes" in given else None,
+            count(given["max_lines"], ("max_lines",)) if "max_lines" in given else None,
+            tuple(name for name in _FORBIDDEN if name in given),
+        )
+
+    def loosened(self, base: object, extended: object) -> str | None:
+        old, new = (
+            fields(settings, ("max_bytes", "max_lines", *_FORBIDDEN)) for settings in (base, extended)
+        )
+        for name in old:
+            if name not in new:
+                return f"drops '{name}'"
+            if name in {"max_bytes", "max_lines"} and count(new[name]) > count(old[name]):
+                return f"raises {name} from {old[name]} to {new[name]}"
+        return None
