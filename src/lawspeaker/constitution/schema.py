@@ -1,0 +1,137 @@
+"""What a constitution is: principles, their cases and their checks, and the digests that name them.
+
+Everything here is a value; `load` makes it from files. Two digests exist because they answer two questions: which law
+was this (`Constitution.digest`), and what acted under it (`behaviour_digest`). Cases are not law: they test it, and a
+new test must not look like a new rule.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Final, Literal
+
+import msgspec
+
+from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.source import Place
+from lawspeaker.digest import digest
+from lawspeaker.exchange import Exchange, Scope
+from lawspeaker.finding import Outcome
+
+Severity = Literal["critical", "major", "minor"]
+OnViolation = Literal["note", "redact", "revise", "escalate", "refuse"]
+Otherwise = Literal["escalate", "refuse"]
+OnInconclusive = Literal["note", "escalate", "refuse"]
+CaseDecision = Literal["release", "escalate", "refuse"]
+
+# Each from the mildest to the strictest: an extension may only move to the right.
+SEVERITIES: Final[tuple[Severity, ...]] = ("minor", "major", "critical")
+ON_VIOLATION: Final[tuple[OnViolation, ...]] = ("note", "redact", "revise", "escalate", "refuse")
+OTHERWISE: Final[tuple[Otherwise, ...]] = ("escalate", "refuse")
+ON_INCONCLUSIVE: Final[tuple[OnInconclusive, ...]] = ("note", "escalate", "refuse")
+DECISIONS: Final[tuple[CaseDecision, ...]] = ("release", "escalate", "refuse")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("upheld", "violated", "inconclusive", "not_applicable")
+
+DEFAULT_SCOPE: Final[tuple[Scope, ...]] = ("answer", "tool_call")
+NOWHERE: Final = Place("", 0, 0)
+
+
+class Case(msgspec.Struct, frozen=True):
+    """An example of one principle and the outcome that it must have. `decision` is what the whole law then decides,
+    where the author says so; `borderline` marks what reasonable people could see differently."""
+
+    name: str
+    exchange: Exchange
+    expect: Outcome
+    decision: CaseDecision | None = None
+    borderline: bool = False
+    place: Place = NOWHERE
+
+
+class CheckSpec(msgspec.Struct, frozen=True):
+    """A check as a principle names it (`kind`, `settings` as plain data) and as its kind prepared it."""
+
+    kind: str
+    settings: object
+    check: Check
+    version: str
+    place: Place = NOWHERE
+
+
+class Principle(msgspec.Struct, frozen=True):
+    """One rule. `otherwise` and `on_inconclusive` default by severity; `load` does that, see `defaults`.
+
+    `places` says where each field that somebody stated stands.
+    """
+
+    id: str
+    text: str
+    severity: Severity
+    because: str = ""
+    on_violation: OnViolation = "revise"
+    otherwise: Otherwise = "escalate"
+    on_inconclusive: OnInconclusive = "escalate"
+    applies_to: tuple[Scope, ...] = DEFAULT_SCOPE
+    critique: str = ""
+    revision: str = ""
+    checks: tuple[CheckSpec, ...] = ()
+    maps_to: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    overridable: bool = False
+    places: Mapping[str, Place] = {}
+
+    def place(self, field: str = "id") -> Place:
+        """Where `field` was stated; the principle's own place for one that is a default."""
+        return self.places.get(field) or self.places.get("id") or NOWHERE
+
+    def law(self) -> dict[str, object]:
+        """What is normative, as plain data: everything but cases and places."""
+        stated = {
+            name: getattr(self, name) for name in self.__struct_fields__ if name not in {"cases", "places"}
+        }
+        return {**stated, "checks": [{check.kind: check.settings} for check in self.checks]}
+
+
+# Cached, since every record names the digest; a value that cannot change cannot outdate it.
+class Constitution(msgspec.Struct, frozen=True, dict=True):
+    """A named, versioned, ordered set of principles: composed, with every default filled in."""
+
+    name: str
+    version: str
+    principles: tuple[Principle, ...]
+    summary: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the law: the same for every way of writing it down, another for any change of what it demands."""
+        head = {"name": self.name, "version": self.version, "summary": self.summary}
+        return digest(
+            "lawspeaker/law/v1", {**head, "principles": [principle.law() for principle in self.principles]}
+        )
+
+    def principle(self, id: str) -> Principle:
+        """The principle called `id`. Raises `KeyError`."""
+        for principle in self.principles:
+            if principle.id == id:
+                return principle
+        raise KeyError(id)
+
+
+def by_severity(principles: Iterable[Principle]) -> list[Principle]:
+    """The gravest first; within a severity, in the order of the law."""
+    return sorted(principles, key=lambda principle: -SEVERITIES.index(principle.severity))
+
+
+def defaults(severity: Severity) -> tuple[Otherwise, OnInconclusive]:
+    """`otherwise` and `on_inconclusive` of a principle that states neither."""
+    return "refuse" if severity == "critical" else "escalate", "note" if severity == "minor" else "escalate"
+
+
+def behaviour_digest(
+    constitution: Constitution, *, prompts: Mapping[str, str], models: Mapping[str, str]
+) -> str:
+    """Names what acted: the law, the versions of its checks, and the digests of prompt templates and models."""
+    checks = {
+        check.kind: check.version for principle in constitution.principles for check in principle.checks
+    }
+    parts = {"law": constitution.digest, "checks": checks, "prompts": dict(prompts), "models": dict(models)}
+    return digest("lawspeaker/behaviour/v1", parts)
