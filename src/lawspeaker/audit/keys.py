@@ -1,0 +1,137 @@
+"""The log's two keys, in two files because two people may keep them: one signs heads of the log, one opens
+texts.
+
+`log.key` holds the Ed25519 signing key (`PRIVATE+KEY+name+id+base64`, the form of Go's note package),
+`log.vkey` its public half, `vault.key` the AES-256 key that wraps the keys of texts (`VAULT+KEY+id+base64`).
+The first line is the key in use; further lines are keys that were in use before a rotation and still verify
+or open what is old.
+"""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from lawspeaker.audit.checkpoint import ED25519, Signer, Verifier, decode64, encode64
+from lawspeaker.errors import LogError
+
+_SIGNING = "PRIVATE+KEY+"
+_VAULT = "VAULT+KEY+"
+
+
+class VaultKey(msgspec.Struct, frozen=True):
+    """A key that wraps the keys of texts; `id` names it in every row that it wrapped."""
+
+    id: str
+    secret: bytes
+
+    @classmethod
+    def of(cls, secret: bytes) -> "VaultKey":
+        return cls(hashlib.sha256(b"lawspeaker vault key\n" + secret).hexdigest()[:16], secret)
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """What the writer needs."""
+
+    signer: Signer
+    verifiers: tuple[Verifier, ...]
+    vault: tuple[VaultKey, ...]
+
+    @classmethod
+    def fresh(cls) -> "Keys":
+        """Keys for a log that lives no longer than this process."""
+        signer = Signer(_new_origin(), secrets.token_bytes(32))
+        return cls(signer, (Verifier(signer.vkey),), (VaultKey.of(secrets.token_bytes(32)),))
+
+
+def create(folder: Path) -> Keys:
+    """Write the keys of a new log, and return them."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    seed, name = secrets.token_bytes(32), _new_origin()
+    signer = Signer(name, seed)
+    vault = VaultKey.of(secrets.token_bytes(32))
+    _write(folder / "vault.key", f"{_VAULT}{vault.id}+{encode64(vault.secret)}\n")
+    _write(folder / "log.key", f"{_SIGNING}{name}+{signer.id.hex()}+{encode64(ED25519 + seed)}\n")
+    return Keys(signer, (Verifier(signer.vkey),), (vault,))
+
+
+def announce(folder: Path, keys: Keys) -> None:
+    """Write the public key. It is the last step of making a log: where it lies, everything else must lie
+    too."""
+    _write(folder / "log.vkey", keys.signer.vkey + "\n")
+
+
+def load(folder: Path) -> Keys:
+    """The keys of a log that has them; raises `LogError` if one is missing or unreadable."""
+    signer = _parse_signer(_first(folder / "log.key"), folder / "log.key")
+    return Keys(signer, load_verifiers(folder / "log.vkey"), load_vault(folder / "vault.key"))
+
+
+def load_verifiers(path: Path) -> tuple[Verifier, ...]:
+    """The public keys in `path`."""
+    return tuple(Verifier(line) for line in _lines(path))
+
+
+def load_vault(path: Path) -> tuple[VaultKey, ...]:
+    """The vault keys in `path`."""
+    return tuple(_parse_vault(line, path) for line in _lines(path))
+
+
+def _new_origin() -> str:
+    """The log's name: random, since no two logs may share one."""
+    return f"lawspeaker.local/{secrets.token_hex(8)}"
+
+
+def _parse_signer(line: str, path: Path) -> Signer:
+    name, _, rest = line.removeprefix(_SIGNING).partition("+")
+    id_text, _, encoded = rest.partition("+")
+    try:
+        data = decode64(encoded)
+        if not line.startswith(_SIGNING) or data[:1] != ED25519:
+            raise LogError(f"{path}: not an Ed25519 signing key")
+        signer = Signer(name, data[1:])
+    except ValueError as error:
+        raise LogError(f"{path}: not an Ed25519 signing key") from error
+    if signer.id.hex() != id_text:
+        raise LogError(f"{path}: the key's id is {signer.id.hex()}, the file says {id_text!r}")
+    return signer
+
+
+def _parse_vault(line: str, path: Path) -> VaultKey:
+    id_text, _, encoded = line.removeprefix(_VAULT).partition("+")
+    try:
+        key = VaultKey.of(decode64(encoded))
+    except ValueError as error:
+        raise LogError(f"{path}: not a vault key") from error
+    if not line.startswith(_VAULT) or len(key.secret) != 32 or key.id != id_text:
+        raise LogError(f"{path}: not a vault key, or one whose id differs")
+    return key
+
+
+def _first(path: Path) -> str:
+    return _lines(path)[0]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except FileNotFoundError as error:
+        raise LogError(f"{path}: the key is missing; restore it from where it is kept") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LogError(f"{path}: the key cannot be read: {error}") from error
+    lines = [line for line in lines if line]
+    if not lines:
+        raise LogError(f"{path}: the file holds no key")
+    return lines
+
+
+def _write(path: Path, text: str) -> None:
+    """Create a file that only its owner can read, on the disk before anything is signed or encrypted with
+    it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)

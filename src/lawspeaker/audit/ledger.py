@@ -1,0 +1,300 @@
+"""The log's one writer, without threads: takes a batch of records and makes it durable.
+
+The order is what makes a receipt true. Texts first, in their own database: a crash after that leaves texts
+that no leaf commits to, which the next opening removes. Then leaves, read back and hashed from the bytes as
+stored; only then is a head signed over them, and all of it committed; then the files; then the receipts.
+
+After the first error nothing may be written any more (a failed fsync may have lost pages that a second fsync
+reports as safe, and memory may no longer match the disk). The caller closes the ledger; opening reads
+everything anew.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from sqlite3 import Connection
+
+import msgspec
+
+from lawspeaker.audit import keys as keyring
+from lawspeaker.audit import record as records
+from lawspeaker.audit import storage, tiles, vault
+from lawspeaker.audit.checkpoint import Checkpoint, open_note
+from lawspeaker.audit.keys import Keys
+from lawspeaker.audit.merkle import hash_leaf
+from lawspeaker.audit.publish import Site
+from lawspeaker.audit.receipt import Receipt, make_receipt
+from lawspeaker.audit.record import Record
+from lawspeaker.audit.storage import Leaf, Store
+from lawspeaker.audit.tiles import WIDTH, Tree, Written
+from lawspeaker.audit.vault import Sealed, Vault
+from lawspeaker.errors import LogError
+
+FULLY_CHECKED = 100_000
+"""Up to this many leaves, opening hashes all of them (0.3 s); beyond, it checks the head against the
+stored tiles."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is to be appended. `again` says that an earlier try was cut off and may have succeeded."""
+
+    record: Record
+    texts: dict[str, str]
+    again: bool = False
+
+
+class Ledger:
+    """The open log. `where` names it in errors."""
+
+    def __init__(
+        self, log: Connection, texts: Connection, keys: Keys, where: Path, site: Site | None
+    ) -> None:
+        self.store, self.vault = Store(log), Vault(texts, keys.vault)
+        self._texts, self._keys, self._where, self._site = texts, keys, where, site
+        self._bundle = bytearray()
+        with storage.errors(where / "log.db"):
+            if self.store.head() is None:
+                self._begin()
+            self._tree, self._note = self._load()
+        with storage.errors(where / "vault.db"):
+            self._sweep()
+        if site:
+            self._compare_published(site)
+            site.restore(self.store, self._tree.size)
+            site.put_checkpoint(self._note)
+
+    def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
+        """Append what can be appended. A bad record gets its own error; an error of the storage is raised,
+        and is the end of this ledger."""
+        outcomes: dict[int, int | LogError] = {}
+        sealed: list[Sealed] = []
+        rows: list[Leaf] = []
+        with storage.errors(self._where / "log.db"):
+            for place, entry in enumerate(batch):
+                try:
+                    index = self._known(entry, rows)
+                    if index is None:
+                        index = self._tree.size + len(rows)
+                        rows.append(self._seal(entry, index, sealed))
+                    outcomes[place] = index
+                except LogError as error:
+                    outcomes[place] = error
+        hashes = self._write(rows, sealed) if rows else {}
+        return [self._answer(entry, outcomes[place], hashes) for place, entry in enumerate(batch)]
+
+    def close(self) -> None:
+        self.store.db.close()
+        self._texts.close()
+
+    def _known(self, entry: Entry, rows: Sequence[Leaf]) -> int | None:
+        """The index of a record that is in the log already because its first answer was lost."""
+        record = entry.record
+        stored = self.store.leaf(record.id)
+        if stored and entry.again and _same(record, stored[4]):
+            return stored[0]
+        if stored or any(row[1] == record.id for row in rows):
+            raise LogError(f"a record with the id {record.id} is in the log already")
+        earlier = [*self.store.history(record.subject), *rows] if record.kind == "ruling" else []
+        if any(row[2] == record.subject and row[3] == "ruling" for row in earlier):
+            raise LogError(f"{record.subject} has a ruling already; a second one is refused")
+        return None
+
+    def _seal(self, entry: Entry, index: int, sealed: list[Sealed]) -> Leaf:
+        record = entry.record
+        if entry.texts:
+            closed = vault.seal(record.id, entry.texts, self._keys.vault[0])
+            record = msgspec.structs.replace(record, texts=closed.commitments)
+            leaf = records.encode(record)
+            sealed.append(closed)
+        else:
+            leaf = records.encode(record)
+        return index, record.id, record.subject, record.kind, leaf
+
+    def _write(self, rows: Sequence[Leaf], sealed: Sequence[Sealed]) -> dict[int, bytes]:
+        """Make rows and texts durable; returns the leaf hashes by index."""
+        if sealed:
+            with storage.errors(self._where / "vault.db"):
+                self._texts.execute("BEGIN IMMEDIATE")
+                self.vault.put(sealed)
+                self._texts.execute("COMMIT")
+        with storage.errors(self._where / "log.db"):
+            self.store.db.execute("BEGIN IMMEDIATE")
+            self.store.add_leaves(rows)
+            hashes = self._hash_stored(rows)
+            written, bundles = self._grow(rows, hashes)
+            self.store.add_tiles(written)
+            checkpoint = Checkpoint(self._keys.signer.name, self._tree.size, self._tree.root)
+            self._note = self._keys.signer.sign(checkpoint)
+            self.store.add_checkpoint(checkpoint.size, self._note)
+            self.store.db.execute("COMMIT")
+        if self._site:
+            self._publish(self._site, written, bundles)
+        return hashes
+
+    def _hash_stored(self, rows: Sequence[Leaf]) -> dict[int, bytes]:
+        """Hashes of what the database gives back. One flipped bit in a leaf hash has ended whole logs
+        (Yeti, 2022), so both sides are hashed, and no head is signed before they agree."""
+        hashes = {}
+        stored = list(self.store.leaves(rows[0][0], rows[-1][0] + 1))
+        for row, back in zip(rows, stored, strict=True):
+            hashes[row[0]] = hash_leaf(back[4])
+            if back != row or hashes[row[0]] != hash_leaf(row[4]):
+                raise LogError(
+                    f"{self._where / 'log.db'}: record {row[0]} was read back differently than written"
+                )
+        return hashes
+
+    def _grow(self, rows: Sequence[Leaf], hashes: dict[int, bytes]) -> tuple[list[Written], list[Written]]:
+        """Grow the tree; returns the tiles to store and the full bundles to publish."""
+        written: dict[tuple[int, int], Written] = {}
+        bundles = []
+        for row in rows:
+            for tile in self._tree.append(hashes[row[0]]):
+                written[tile.level, tile.n] = tile
+            self._bundle += tiles.bundle([row[4]])
+            if self._tree.size % WIDTH == 0:
+                n = self._tree.size // WIDTH - 1
+                bundles.append(Written(0, n, bytes(self._bundle)))
+                self._bundle.clear()
+                again = b"".join(hash_leaf(leaf[4]) for leaf in self.store.leaves(n * WIDTH, (n + 1) * WIDTH))
+                if again != written[0, n].data:
+                    raise LogError(f"{self._where / 'log.db'}: tile {n} came out differently a second time")
+        return list(written.values()), bundles
+
+    def _publish(self, site: Site, written: Sequence[Written], bundles: Sequence[Written]) -> None:
+        for bundle in bundles:
+            site.put("entries", bundle.n, bundle.data, WIDTH)
+        for tile in (*written, *self._tree.partials()):
+            site.put(tile.level, tile.n, tile.data, len(tile.data) // 32)
+        if self._bundle:
+            site.put("entries", self._tree.size // WIDTH, bytes(self._bundle), self._tree.size % WIDTH)
+        site.put_checkpoint(self._note)
+
+    def _answer(self, entry: Entry, outcome: int | LogError, hashes: dict[int, bytes]) -> Receipt | LogError:
+        if isinstance(outcome, LogError):
+            return outcome
+        leaf_hash = hashes.get(outcome) or self._tree.node(0, outcome)
+        return make_receipt(entry.record.id, outcome, leaf_hash, self._note, self._tree)
+
+    def _begin(self) -> None:
+        """Sign the head of the empty log, so that there always is a head."""
+        if self.store.count():
+            raise self._tampered("there are records but no checkpoint")
+        name = self._keys.signer.name
+        self.store.db.execute("BEGIN IMMEDIATE")
+        self.store.set_meta("format", storage.FORMAT)
+        self.store.set_meta("origin", name)
+        self.store.add_checkpoint(0, self._keys.signer.sign(Checkpoint(name, 0, Tree(self.store.tile).root)))
+        self.store.db.execute("COMMIT")
+
+    def _load(self) -> tuple[Tree, str]:
+        """The tree as the disk has it, if its signed head agrees; raises `LogError` otherwise."""
+        path = self._where / "log.db"
+        if self.store.meta("format") != storage.FORMAT:
+            raise LogError(
+                f"{path}: the format is {self.store.meta('format')!r}; this version writes {storage.FORMAT!r}"
+            )
+        size, note = self.store.head() or (0, "")
+        head = open_note(note, self._keys.verifiers, self.store.meta("origin"))
+        if head.size != size or self.store.count() != size:
+            raise self._tampered(
+                f"the last checkpoint is of {head.size} records, {self.store.count()} are stored"
+            )
+        tree = self._rehash(size) if size <= FULLY_CHECKED else Tree.load(size, self.store.tile)
+        if tree.size != size or tree.root != head.root:
+            raise self._tampered(f"the stored records do not hash to the signed checkpoint of size {size}")
+        tail = self.store.leaves(size - size % WIDTH, size)
+        self._bundle += tiles.bundle([leaf[4] for leaf in tail])
+        return tree, note
+
+    def _rehash(self, size: int) -> Tree:
+        tree = Tree(self.store.tile)
+        for leaf in self.store.leaves(0, size):
+            for tile in tree.append(hash_leaf(leaf[4])):
+                if len(tile.data) == 32 * WIDTH and self.store.tile(tile.level, tile.n) != tile.data:
+                    raise self._tampered(f"tile {tile.n} of level {tile.level} does not match its records")
+        return tree
+
+    def _tampered(self, what: str) -> LogError:
+        return LogError(
+            f"{self._where / 'log.db'}: {what}; the log was tampered with: see `lawspeaker audit verify`"
+        )
+
+    def _sweep(self) -> None:
+        """Remove texts that were stored for records that then were not: a crash came between, nobody got a
+        receipt."""
+        orphans = []
+        for id_ in self.vault.newest_first():
+            if self.store.leaf(id_):
+                break
+            orphans.append(id_)
+        self._texts.execute("BEGIN IMMEDIATE")
+        for id_ in orphans:
+            self.vault.erase(id_)
+        self._texts.execute("COMMIT")
+
+    def _compare_published(self, site: Site) -> None:
+        """A published head that the database does not know means that one of them was replaced."""
+        note = site.checkpoint()
+        if not note:
+            return
+        head = open_note(note, self._keys.verifiers, self.store.meta("origin"))
+        if head.size > self._tree.size:
+            raise LogError(
+                f"{site.folder / 'checkpoint'}: the published log has {head.size} records, the database only "
+                f"{self._tree.size}; an older database was put in its place: restore the newer one"
+            )
+        if (head.size, note) not in self.store.checkpoints(head.size):
+            raise LogError(
+                f"{site.folder / 'checkpoint'}: the database never had this checkpoint; one was replaced"
+            )
+
+
+def open_ledger(home: Path) -> Ledger:
+    """The log under `home`, made if there is none. The caller holds the writer's lock."""
+    made = (home / "keys" / "log.vkey").exists()
+    with storage.errors(home):
+        keys = keyring.load(home / "keys") if made else _prepare(home)
+    for name in ("log.db", "vault.db"):
+        if made and not (home / name).is_file():
+            raise LogError(
+                f"{home / name} is missing but the log's keys are there; restore it, or use another folder"
+            )
+    log = storage.open_writable(home / "log.db", storage.SCHEMA)
+    texts = storage.open_writable(home / "vault.db", vault.SCHEMA)
+    try:
+        ledger = Ledger(log, texts, keys, home, Site(home / "log"))
+        if not made:
+            with storage.errors(home / "keys" / "log.vkey"):
+                keyring.announce(home / "keys", keys)
+    except LogError:
+        log.close()
+        texts.close()
+        raise
+    return ledger
+
+
+def _prepare(home: Path) -> Keys:
+    """New keys, after removing what an interrupted first opening left. The public key is written last:
+    without it nothing was ever acknowledged, unless somebody took it away."""
+    if (home / "log.db").exists():
+        database = storage.open_readable(home / "log.db")
+        try:
+            used = "leaf" in {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
+            if used and Store(database).count():
+                raise LogError(
+                    f"{home / 'keys' / 'log.vkey'}: the log's public key is missing; restore the keys"
+                )
+        finally:
+            database.close()
+        for name in ("log.db", "vault.db"):
+            for suffix in ("", "-wal", "-shm"):
+                (home / (name + suffix)).unlink(missing_ok=True)
+        shutil.rmtree(home / "log" / "tile", ignore_errors=True)
+        (home / "log" / "checkpoint").unlink(missing_ok=True)
+    return keyring.create(home / "keys")
+
+
+def _same(record: Record, leaf: bytes) -> bool:
+    stored = msgspec.structs.replace(records.decode(leaf), texts={})
+    return records.encode(stored) == records.encode(record)

@@ -1,0 +1,143 @@
+"""The vault: what people and models wrote, encrypted, apart from the log, so that it can be erased.
+
+Each record has 64 random bytes: a salt for its commitments and an AES-256-GCM key for its texts. They are
+stored only wrapped by the vault key. Deleting that one row destroys both: what is left of the texts, in
+backups too, is noise to everyone, and the commitments in the log match nothing any more.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lawspeaker.audit.keys import VaultKey
+from lawspeaker.audit.record import commitment, text_bytes
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS record (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, wrapped BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS text (
+  seq INTEGER NOT NULL REFERENCES record (seq) ON DELETE CASCADE, name TEXT NOT NULL, sealed BLOB NOT NULL,
+  UNIQUE (seq, name)) STRICT;
+"""
+_NONCE = 12
+
+State = Literal["present", "erased", "damaged", "locked"]
+
+
+class StoredText(msgspec.Struct, frozen=True):
+    """A text as it was found: `erased` has no key any more, `damaged` fails its commitment, `locked` needs
+    a vault key that is not at hand. `text` is empty unless it is present."""
+
+    name: str
+    state: State
+    text: str = ""
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """One record's texts, ready to be stored."""
+
+    record: str
+    key: str
+    wrapped: bytes
+    texts: tuple[tuple[str, bytes], ...]
+    commitments: dict[str, str]
+
+
+def seal(record: str, texts: Mapping[str, str], key: VaultKey) -> Sealed:
+    """Encrypt a record's texts under fresh secrets and commit to each."""
+    secret = secrets.token_bytes(64)
+    salt, inner = secret[:32], AESGCM(secret[32:])
+    data = {name: text_bytes(text) for name, text in texts.items()}
+    return Sealed(
+        record,
+        key.id,
+        _encrypt(AESGCM(key.secret), secret, _key_label(record, key.id)),
+        tuple((name, _encrypt(inner, content, _text_label(record, name))) for name, content in data.items()),
+        {name: commitment(salt, record, name, content) for name, content in data.items()},
+    )
+
+
+class Vault:
+    """The vault's database. Its owner opens, commits and closes it."""
+
+    def __init__(self, database: sqlite3.Connection, keys: Sequence[VaultKey]) -> None:
+        self._db = database
+        self._keys = {key.id: AESGCM(key.secret) for key in keys}
+
+    def put(self, batch: Iterable[Sealed]) -> None:
+        """Store sealed texts in the open transaction."""
+        for sealed in batch:
+            seq = self._db.execute(
+                "INSERT INTO record (id, key, wrapped) VALUES (?, ?, ?)",
+                (sealed.record, sealed.key, sealed.wrapped),
+            ).lastrowid
+            self._db.executemany(
+                "INSERT INTO text VALUES (?, ?, ?)", [(seq, name, data) for name, data in sealed.texts]
+            )
+
+    def read(self, record: str, commitments: Mapping[str, str]) -> dict[str, StoredText]:
+        """The texts that a leaf commits to, each checked against its commitment."""
+        row = self._db.execute("SELECT seq, key, wrapped FROM record WHERE id = ?", (record,)).fetchone()
+        if row is None:
+            return {name: StoredText(name, "erased") for name in commitments}
+        seq, key, wrapped = row
+        if key not in self._keys:
+            return {name: StoredText(name, "locked") for name in commitments}
+        secret = _decrypt(self._keys[key], wrapped, _key_label(record, key))
+        if secret is None or len(secret) != 64:
+            return {name: StoredText(name, "damaged") for name in commitments}
+        stored = dict(self._db.execute("SELECT name, sealed FROM text WHERE seq = ?", (seq,)).fetchall())
+        return {
+            name: _open(secret, record, name, stored.get(name), expected)
+            for name, expected in commitments.items()
+        }
+
+    def names(self, record: str) -> set[str] | None:
+        """The names of a record's stored texts, None where it has no row."""
+        row = self._db.execute("SELECT seq FROM record WHERE id = ?", (record,)).fetchone()
+        if row is None:
+            return None
+        return {name for (name,) in self._db.execute("SELECT name FROM text WHERE seq = ?", row)}
+
+    def newest_first(self) -> Iterator[str]:
+        """The ids of all records that have a row."""
+        return (id_ for (id_,) in self._db.execute("SELECT id FROM record ORDER BY seq DESC"))
+
+    def erase(self, record: str) -> None:
+        """Destroy a record's key, salt and texts in the open transaction."""
+        self._db.execute("DELETE FROM record WHERE id = ?", (record,))
+
+
+def _open(secret: bytes, record: str, name: str, sealed: bytes | None, expected: str) -> StoredText:
+    if sealed is None:
+        return StoredText(name, "erased")
+    data = _decrypt(AESGCM(secret[32:]), sealed, _text_label(record, name))
+    if data is None or commitment(secret[:32], record, name, data) != expected:
+        return StoredText(name, "damaged")
+    return StoredText(name, "present", data.decode("utf-8", "surrogatepass"))
+
+
+def _encrypt(cipher: AESGCM, data: bytes, label: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + cipher.encrypt(nonce, data, label)
+
+
+def _decrypt(cipher: AESGCM, sealed: bytes, label: bytes) -> bytes | None:
+    try:
+        return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], label)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _key_label(record: str, key: str) -> bytes:
+    return f"lawspeaker key 1\n{record}\n{key}".encode()
+
+
+def _text_label(record: str, name: str) -> bytes:
+    return f"lawspeaker text 1\n{record}\n{name}".encode()

@@ -1,0 +1,106 @@
+"""The writer's thread: everything that waits goes into one transaction (group commit).
+
+One fsync then serves many callers, and nobody waits for a timer: a batch is whatever came while the one
+before it was being written.
+"""
+
+import asyncio
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+
+from lawspeaker.audit.ledger import Entry, Ledger
+from lawspeaker.audit.receipt import Receipt
+from lawspeaker.errors import LawspeakerError, LogError, boundary
+
+LARGEST_BATCH = 256
+
+Outcome = Receipt | LogError
+
+
+class _Job(msgspec.Struct, frozen=True, eq=False):
+    entry: Entry
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Receipt]"
+
+
+class Writer:
+    """Owns a ledger. `failed` says why it stopped, and is empty while it works."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.failed = ""
+        self.closed = False
+        self.ledger = ledger
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
+        self._thread.start()
+
+    async def append(self, entry: Entry) -> Receipt:
+        """The entry's receipt, once it is durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
+        with self._gate:
+            if self.closed:
+                raise LogError("the audit log is closed")
+            self._queue.put(_Job(entry, loop, future))
+        return await future
+
+    async def close(self) -> None:
+        """Finish what waits, then stop."""
+        with self._gate:
+            if not self.closed:
+                self.closed = True
+                self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch = [self._queue.get()]
+            while len(batch) < LARGEST_BATCH and not self._queue.empty():
+                batch.append(self._queue.get())
+            jobs = [job for job in batch if job is not None]
+            stopping = len(jobs) < len(batch)
+            if jobs:
+                _answer(jobs, self._commit(jobs))
+        self.ledger.close()
+
+    def _commit(self, jobs: Sequence[_Job]) -> Sequence[Outcome]:
+        """The first error that is not one record's own ends the writer; see `ledger`."""
+        if not self.failed:
+            try:
+                with boundary("the audit log's writer"):
+                    return self.ledger.commit([job.entry for job in jobs])
+            except LawspeakerError as error:
+                self.failed = str(error)
+        message = (
+            f"the audit log has stopped and acknowledges nothing until it is opened again: {self.failed}"
+        )
+        return [LogError(message) for _ in jobs]
+
+
+def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome]) -> None:
+    """Hand the outcomes over, waking each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Outcome]]] = defaultdict(
+        list
+    )
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        by_loop[job.loop].append((job.future, outcome))
+    for loop, answers in by_loop.items():
+        with suppress(RuntimeError):  # the loop was closed while its callers waited: nobody is left to tell
+            loop.call_soon_threadsafe(_settle, answers)
+
+
+def _settle(answers: Sequence[tuple["asyncio.Future[Receipt]", Outcome]]) -> None:
+    for future, outcome in answers:
+        if future.done():
+            continue
+        if isinstance(outcome, LogError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
