@@ -56,7 +56,7 @@ def command(
     if as_json:
         print_json(_as_json(governed, law))
     else:
-        _print(governed, law)
+        _print(governed)
     return _EXIT[governed.decision.action]
 
 
@@ -65,6 +65,8 @@ def _request(text: str) -> str:
         text = sys.stdin.read()
     if not text.strip():
         raise InputError("the request is empty; say what you want")
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise InputError("the request is not UTF-8")
     return text
 
 
@@ -75,7 +77,7 @@ async def _govern(
     model, critic, judge = cast
     console = words()
     try:
-        async with open_log(home()) as log:
+        async with await open_log(home()) as log:
             with console.status("") as status:
                 governor = Governor(
                     law,
@@ -93,9 +95,9 @@ async def _govern(
             await each.close()
 
 
-def _print(governed: Governed, law: Constitution) -> None:
+def _print(governed: Governed) -> None:
     console, receipt = words(), governed.receipt
-    tell(governed.steps, governed.decision, law, console)
+    tell(governed.steps, governed.decision, console)
     console.print("[bold cyan]receipt[/]")
     console.print(f"  id      {receipt.id}\n  record  {receipt.index}, {receipt.digest}")
     console.print(f"  proof   {len(receipt.proof)} hashes to the signed checkpoint of {escape(_head_of(receipt.checkpoint))}")

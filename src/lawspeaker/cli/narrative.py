@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from lawspeaker.constitution.schema import Constitution
 from lawspeaker.decision import Decision
 from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.revision import Revision
@@ -16,8 +15,16 @@ from lawspeaker.finding import Finding
 _COLOUR = {"violated": "red", "inconclusive": "yellow", "release": "green", "escalate": "yellow", "refuse": "red"}
 
 
-def tell(steps: Sequence[Step], decision: Decision, constitution: Constitution, console: Console) -> None:
+def tell(steps: Sequence[Step], decision: Decision, console: Console) -> None:
     """Print every step, then the decision and the principles behind it."""
+    tell_steps(steps, console)
+    _head(console, "decision", "")
+    colour = _COLOUR[decision.action]
+    console.print(f"  [bold {colour}]{decision.action}[/]{escape(_because(steps, decision))}")
+
+
+def tell_steps(steps: Sequence[Step], console: Console) -> None:
+    """Print every step: findings with their lines, critiques, and revisions as differences."""
     answer = ""
     for step in steps:
         match step:
@@ -26,7 +33,7 @@ def tell(steps: Sequence[Step], decision: Decision, constitution: Constitution, 
                 answer = text
             case Assessment(of=of, findings=findings):
                 _head(console, "checks", f"on the {of}")
-                tell_findings(findings, constitution, console)
+                _findings(findings, console)
             case Critique() as critique:
                 _head(console, "critique", f"{critique.principle}, by {critique.model}{_doubt(critique)}")
                 console.print(_indent(critique.text))
@@ -41,20 +48,16 @@ def tell(steps: Sequence[Step], decision: Decision, constitution: Constitution, 
                 answer = text
             case Fault(during=during, principle=principle, what=what):
                 _head(console, "fault", f"{during} {principle}: {what}")
-    _head(console, "decision", "")
-    colour = _COLOUR[decision.action]
-    console.print(f"  [bold {colour}]{decision.action}[/]{escape(_because(steps, decision))}")
 
 
-def tell_findings(findings: Sequence[Finding], constitution: Constitution, console: Console) -> None:
+def _findings(findings: Sequence[Finding], console: Console) -> None:
     """Violated and inconclusive findings, a line each; or that there are none."""
     shown = [finding for finding in findings if finding.outcome in _COLOUR]
     for finding in shown:
-        severity = constitution.principle(finding.principle).severity
         line = f"line {finding.spans[0].line}: " if finding.spans else ""
         colour = _COLOUR[finding.outcome]
         console.print(
-            f"  [{colour}]{finding.outcome}[/] [bold]{escape(finding.principle)}[/] ({severity}) "
+            f"  [{colour}]{finding.outcome}[/] [bold]{escape(finding.principle)}[/] "
             f"{escape(line + finding.reason)} [dim]{escape(finding.check)}[/]"
         )
     if not shown:

@@ -1,0 +1,111 @@
+"""`lawspeaker audit`: what was recorded, and the proof of it."""
+
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from lawspeaker.audit.reader import Leaf, LogReader, read_vkeys
+from lawspeaker.audit.receipt import verify_receipt
+from lawspeaker.audit.vault import StoredText
+from lawspeaker.audit.verify import verify
+from lawspeaker.cli.context import home, json_option, page, print_json, words
+
+
+@click.group()
+def command() -> None:
+    """Verify the log, show a record, prove it."""
+
+
+@command.command("verify")
+@click.option("--key", metavar="VKEY|FILE", help="The log's public key, from where its keeper cannot write.")
+@json_option("Size, root and problems as JSON.")
+def verify_command(key: str | None, as_json: bool) -> int:
+    """Recompute everything from the stored bytes. Leaves with 1 where something does not hold."""
+    report = verify(home(), _vkey(key))
+    if as_json:
+        print_json({"size": report.size, "root": report.root, "ok": report.ok, "problems": report.problems})
+        return int(not report.ok)
+    out = page()
+    for problem in report.problems:
+        place = "log" if problem.index is None else f"record {problem.index}"
+        out.print(f"[red]{place}[/]: {escape(problem.what)}")
+    state = "[green]ok[/]" if report.ok else "[red]not ok[/]"
+    out.print(f"{state}: {report.size} records, root {report.root}")
+    words().print(escape(report.scope))
+    return int(not report.ok)
+
+
+@command.command("show")
+@click.argument("id")
+@json_option("Records and texts as JSON.")
+def show_command(id: str, as_json: bool) -> int:
+    """Show the records of one exchange and, where they are not erased, its texts."""
+    with LogReader(home()) as reader:
+        history = [(leaf, reader.texts(leaf.record.id)) for leaf in reader.history(id)]
+    if as_json:
+        print_json([_leaf_json(leaf, list(texts.values())) for leaf, texts in history])
+        return 0
+    out = page()
+    for leaf, texts in history:
+        _print_leaf(leaf, out)
+        for text in texts.values():
+            _print_text(text, out)
+    return 0
+
+
+@command.command("prove")
+@click.argument("id")
+def prove_command(id: str) -> int:
+    """Print a fresh receipt as JSON: leaf, index, signed checkpoint, inclusion proof; checked before it is printed."""
+    with LogReader(home()) as reader:
+        leaf, receipt = reader.leaf(id), reader.prove(id)
+    verify_receipt(receipt, leaf.data, *read_vkeys(home()))
+    print_json({"receipt": receipt, "leaf": leaf.data.decode()})
+    words().print(f"record {receipt.index} is in the log of the checkpoint; {len(receipt.proof)} hashes prove it")
+    return 0
+
+
+def _vkey(key: str | None) -> str | None:
+    """A key as it was given, or from the file that was."""
+    if key and "+" not in key and Path(key).is_file():
+        return Path(key).read_text(encoding="utf-8").strip()
+    return key
+
+
+def _leaf_json(leaf: Leaf, texts: list[StoredText]) -> dict[str, object]:
+    return {
+        "index": leaf.index,
+        "digest": leaf.digest,
+        "record": msgspec.to_builtins(leaf.record),
+        "texts": {text.name: {"state": text.state, "text": _plain(text.text)} for text in texts},
+    }
+
+
+def _plain(text: str) -> object:
+    """A stored text as data where it is JSON, as it mostly is."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _print_leaf(leaf: Leaf, out: Console) -> None:
+    record = leaf.record
+    out.print(f"[bold cyan]{record.kind}[/] {record.id}  [dim]record {leaf.index}, {record.time}[/]")
+    for name, value in record.facts.items():
+        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        out.print(f"  {name}: {escape(shown)}")
+    out.print(f"  [dim]constitution {record.constitution}\n  behaviour    {record.behaviour}\n  leaf         {leaf.digest}[/]")
+
+
+def _print_text(text: StoredText, out: Console) -> None:
+    if text.state != "present":
+        out.print(f"  [yellow]{text.name}: {text.state}[/]")
+        return
+    plain = _plain(text.text)
+    shown = plain if isinstance(plain, str) else msgspec.json.format(msgspec.json.encode(plain), indent=2).decode()
+    out.print(f"  [bold]{text.name}[/]")
+    out.print("\n".join("    " + escape(line) for line in shown.splitlines()))
