@@ -1,7 +1,7 @@
 """Clauses: what one file states of one principle, all of it or only some fields.
 
-A principle that extends another is stated in part, so a clause keeps apart what was stated from what is a default;
-`principle()` fills in the defaults once composition is done.
+A principle that extends another is stated in part, so a clause keeps apart what was stated from what is a
+default; `principle()` fills in the defaults once composition is done.
 """
 
 from collections.abc import Callable, Mapping
@@ -74,17 +74,15 @@ class Clause(msgspec.Struct, frozen=True):
         return self.places["id"]
 
     def principle(self) -> Principle:
-        """The principle with its defaults. Raises `ConstitutionError` where something indispensable was not stated."""
+        """The principle with its defaults. Raises `ConstitutionError` where text or severity is missing."""
         for name in ("text", "severity"):
             if name not in self.stated:
                 raise self.place.error(f"principle '{self.id}' without '{name}'")
         otherwise, on_inconclusive = defaults(self.stated["severity"])
         filled = {"otherwise": otherwise, "on_inconclusive": on_inconclusive, **self.stated}
         if filled["severity"] == "critical" and filled["on_inconclusive"] == "note":
-            place = self.places["on_inconclusive"]
-            raise place.error(
-                "on_inconclusive: note on a critical principle would release what nobody judged; escalate or refuse"
-            )
+            what = "critical with on_inconclusive: note would release what nobody judged; escalate or refuse"
+            raise self.places["severity"].error(what)
         return Principle(**filled, places=self.places)
 
 

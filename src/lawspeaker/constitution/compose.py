@@ -1,9 +1,9 @@
 """Composition: an extension adds and tightens, and nothing else.
 
-Who builds on another's law must not weaken it in passing. So an extension may add principles, checks, cases, scope and
-crosswalk ids, and raise severity or action; a field that it states again must contain what the base states. Anything
-else is an error at the place that takes something away, unless the base marks the principle `overridable: true`: then
-a field that is stated replaces the base's (cases are still added).
+Who builds on another's law must not weaken it in passing. So an extension may add principles, checks,
+cases, scope and crosswalk ids, and raise severity or action; a field that it states again must contain what
+the base states. Anything else is an error at the place that takes something away, unless the base marks the
+principle `overridable: true`: then a field that is stated replaces the base's (cases are still added).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,8 @@ def extend(base: Clauses, extension: Sequence[Clause], kinds: Kinds) -> Clauses:
 
 
 def combine(constitutions: Sequence[Constitution]) -> Constitution:
-    """One law out of several that hold together. The same principle may be in more than one if they agree on it.
+    """One law out of several that hold together. The same principle may be in more than one if they agree
+    on it.
 
     Raises `ConstitutionError` where two differ, and `ValueError` for none.
     """
@@ -144,8 +145,8 @@ def _closed(old: bool, new: bool) -> tuple[bool, _Loss | None]:
 def _checks(
     kinds: Kinds, old: Sequence[CheckSpec], new: Sequence[CheckSpec]
 ) -> tuple[tuple[CheckSpec, ...], _Loss | None]:
-    """The base's checks and the extension's. A check whose kind the base has too takes the place of one that it does
-    not loosen; its kind decides what loosens."""
+    """The base's checks and the extension's. A check whose kind the base has too takes the place of one
+    that it does not loosen; its kind decides what loosens."""
     composed = list(old)
     for spec in new:
         losses = {

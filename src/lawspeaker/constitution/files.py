@@ -1,7 +1,8 @@
 """Finding and reading constitution files.
 
-A name is a bundled constitution, or a file. What a file extends lies beneath its root (the folder of the file that was
-asked for, unless the caller says otherwise): a constitution from elsewhere must not read this machine's files.
+A name is a bundled constitution, or a file. What a file extends lies beneath its root (the folder of the
+file that was asked for, unless the caller says otherwise): a constitution from elsewhere must not read this
+machine's files.
 """
 
 import os
@@ -21,7 +22,8 @@ Fail = Callable[[str], ConstitutionError]
 
 
 class SourceFile(msgspec.Struct, frozen=True):
-    """`path` with every link followed, `shown` in errors, `folder` for what it extends. No `root`: a bundled file."""
+    """`path` with every link followed, `shown` in errors, `folder` for what it extends; a bundled file has
+    no `root`."""
 
     path: Path
     shown: str
@@ -45,12 +47,12 @@ def find(name_or_path: str, root: Path | None, fail: Fail) -> SourceFile:
 
 
 def find_base(name_or_path: str, beside: SourceFile, fail: Fail) -> SourceFile:
-    """What a file extends. A name without a slash and a suffix is a bundled one, whatever files lie around."""
+    """What a file extends. A name without slash and suffix is a bundled one, whatever files lie around."""
     if name_or_path in bundled():
         return _bundled(name_or_path)
     if "/" not in name_or_path and not name_or_path.endswith((".yaml", ".yml")):
         raise fail(
-            f"no bundled constitution is called '{name_or_path}'; there are {', '.join(bundled())}; a file ends in .yaml"
+            f"no bundled constitution '{name_or_path}'; there are {', '.join(bundled())}; files end in .yaml"
         )
     if beside.root is None:
         raise fail("a bundled constitution extends only bundled ones")

@@ -25,8 +25,8 @@ class Check(Protocol):
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         """Findings on the segments of `exchange` within `scopes`.
 
-        Pure: no I/O, no clock, no state that outlives the call. At least one finding; `not_applicable` where there is
-        nothing that the check can read. Any exception counts as inconclusive.
+        Pure: no I/O, no clock, no state that outlives the call. At least one finding; `not_applicable`
+        where there is nothing that the check can read. Any exception counts as inconclusive.
         """
         ...
 
@@ -48,11 +48,11 @@ class CheckKind(Protocol):
         ...
 
     def prepare(self, settings: object, principle: str) -> Check:
-        """The check for `principle` (an id). `settings` is plain data (str, int, bool, None, list, dict with string
-        keys). Raises `SettingsError`."""
+        """The check for `principle` (an id). `settings` is plain data (str, int, bool, None, list, dict
+        with string keys). Raises `SettingsError`."""
         ...
 
     def loosened(self, base: object, extended: object) -> str | None:
-        """What `extended` settings take away from `base` in one sentence, or None where they only add. Both are
-        settings of this kind in the same principle."""
+        """What `extended` settings take away from `base` in one sentence, or None where they only add. Both
+        are settings of this kind in the same principle."""
         ...

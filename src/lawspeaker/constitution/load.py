@@ -1,7 +1,8 @@
 """Loading: from a name or a file to a constitution, strictly.
 
-Whatever is wrong is a `ConstitutionError`: one line with file, line and column, what is wrong and what would be right.
-Nothing is guessed and nothing is ignored, because a rule that was silently dropped is a rule that nobody enforces.
+Whatever is wrong is a `ConstitutionError`: one line with file, line and column, what is wrong and what
+would be right. Nothing is guessed and nothing is ignored, because a rule that was silently dropped is a
+rule that nobody enforces.
 """
 
 import re
@@ -119,7 +120,7 @@ class _Reading:
 
 
 def _complete(clause: Clause, base: Clauses) -> None:
-    """A principle that no base defines must be whole; where it is not, perhaps the id is a slip of the pen."""
+    """A principle that no base defines must be whole; if it is not, the id may be a slip of the pen."""
     if clause.id not in base and "text" not in clause.stated:
         hint = did_you_mean(clause.id, base)
         raise clause.place.error(f"principle '{clause.id}' without 'text', and no base defines it{hint}")

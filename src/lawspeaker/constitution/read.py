@@ -31,7 +31,7 @@ def identifier(node: Node) -> str:
     """Lower-case words joined by hyphens."""
     if not _ID.fullmatch(value := text(node)):
         raise node.place.error(
-            f"'{shortened(value)}' is not an id; write lower-case words joined by hyphens, as in no-public-data"
+            f"'{shortened(value)}' is not an id; write lower-case words joined by hyphens, as in no-secrets"
         )
     return value
 
@@ -64,7 +64,7 @@ def texts(node: Node) -> tuple[str, ...]:
 
 
 def some_of(options: Sequence[Option], node: Node) -> tuple[Option, ...]:
-    """At least one of `options`, each once, in the order of `options`: which came first in the file means nothing."""
+    """At least one of `options`, each once, in the order of `options`: the file's order means nothing."""
     chosen = []
     for item in items(node):
         if (value := one_of(options, item)) in chosen:

@@ -1,8 +1,8 @@
 """What a constitution is: principles, their cases and their checks, and the digests that name them.
 
-Everything here is a value; `load` makes it from files. Two digests exist because they answer two questions: which law
-was this (`Constitution.digest`), and what acted under it (`behaviour_digest`). Cases are not law: they test it, and a
-new test must not look like a new rule.
+Everything here is a value; `load` makes it from files. Two digests exist because they answer two questions:
+which law was this (`Constitution.digest`), and what acted under it (`behaviour_digest`). Cases are not law:
+they test it, and a new test must not look like a new rule.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,8 +36,8 @@ NOWHERE: Final = Place("", 0, 0)
 
 
 class Case(msgspec.Struct, frozen=True):
-    """An example of one principle and the outcome that it must have. `decision` is what the whole law then decides,
-    where the author says so; `borderline` marks what reasonable people could see differently."""
+    """An example of one principle and the outcome that it must have. `decision` is what the whole law then
+    decides, where the author says so; `borderline` marks what reasonable people could see differently."""
 
     name: str
     exchange: Exchange
@@ -102,7 +102,7 @@ class Constitution(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def digest(self) -> str:
-        """Names the law: the same for every way of writing it down, another for any change of what it demands."""
+        """Names the law: the same for every way of writing it, another for any change of its demands."""
         head = {"name": self.name, "version": self.version, "summary": self.summary}
         return digest(
             "lawspeaker/law/v1", {**head, "principles": [principle.law() for principle in self.principles]}
@@ -129,7 +129,7 @@ def defaults(severity: Severity) -> tuple[Otherwise, OnInconclusive]:
 def behaviour_digest(
     constitution: Constitution, *, prompts: Mapping[str, str], models: Mapping[str, str]
 ) -> str:
-    """Names what acted: the law, the versions of its checks, and the digests of prompt templates and models."""
+    """Names what acted: the law, its checks' versions, and the digests of prompt templates and models."""
     checks = {
         check.kind: check.version for principle in constitution.principles for check in principle.checks
     }

@@ -1,10 +1,10 @@
 """YAML text to plain values that know where they stand.
 
-A constitution is a strict subset of YAML: one document of mappings, lists and scalars. What makes YAML dangerous or
-surprising is refused with its place: anchors and aliases (a few lines can stand for gigabytes), tags (they name
-types), duplicate keys (the last one would win in silence), and plain scalars that YAML 1.1 and YAML 1.2 read
-differently (`no`, `012`, `1:30`, a date). The tree is built from parser events, so that these are refused before
-anything is built from them.
+A constitution is a strict subset of YAML: one document of mappings, lists and scalars. What makes YAML
+dangerous or surprising is refused with its place: anchors and aliases (a few lines can stand for
+gigabytes), tags (they name types), duplicate keys (the last one would win in silence), and plain scalars
+that YAML 1.1 and YAML 1.2 read differently (`no`, `012`, `1:30`, a date). The tree is built from parser
+events, so that these are refused before anything is built from them.
 """
 
 import math
@@ -53,7 +53,7 @@ Scalar = str | int | float | bool | None
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A value and its place. `keys` holds the place of each key of a mapping, `raw` what a scalar looked like."""
+    """A value and its place. `keys` holds the places of a mapping's keys, `raw` what a scalar looked like."""
 
     value: "Scalar | tuple[Node, ...] | dict[str, Node]"
     place: Place
