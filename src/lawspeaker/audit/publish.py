@@ -84,5 +84,7 @@ def due(store: Store, size: int) -> Iterator[tuple[int | str, int, int]]:
         level, count = level + 1, count >> HEIGHT
     start = size - size % WIDTH
     for published, _ in store.checkpoints(start + 1):
+        if published > size:
+            break
         yield 0, start // WIDTH, published - start
         yield "entries", start // WIDTH, published - start

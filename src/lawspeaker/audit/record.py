@@ -33,6 +33,14 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
 
+def _refuse_float(text: str) -> Any:
+    raise ValueError(f"a float, {text}")
+
+
+_PLAIN = msgspec.json.Decoder(float_hook=_refuse_float)
+_SORTED = msgspec.json.Encoder(order="sorted")
+
+
 def new_id() -> str:
     """128 random bits: an id must not tell how many records there are, nor be guessed."""
     return secrets.token_hex(16)
@@ -119,13 +127,16 @@ def decode(leaf: bytes) -> Record:
         raise LogError(f"a leaf is not a record: {error}") from error
 
 
-def is_canonical(leaf: bytes) -> bool:
-    """Whether `leaf` is the one canonical text of what it says: no space, no second key of a name, no
-    float."""
+def decode_strictly(leaf: bytes) -> Record:
+    """The record in a leaf that is the one canonical text of what it says: no space, no name twice, no
+    float, keys in order. Raises `LogError` for any other."""
     try:
-        return canonical(msgspec.json.decode(leaf)) == leaf
-    except (TypeError, ValueError, OverflowError):
-        return False
+        value = _PLAIN.decode(leaf)
+        if _SORTED.encode(value) != leaf:
+            raise LogError("a leaf is not canonical JSON")
+        return msgspec.convert(value, Record)
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        raise LogError(f"a leaf is not a record: {error}") from error
 
 
 def text_bytes(text: str) -> bytes:

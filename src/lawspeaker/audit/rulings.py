@@ -36,8 +36,9 @@ async def rule(log: AsyncLog, subject: str, verdict: Verdict, reason: str, by: s
         decision = _escalated(reader, subject)
         damaged = [name for name, text in reader.texts(decision.record.id).items() if text.state != "present"]
     if verdict == "approve" and damaged:
+        names = ", ".join(damaged)
         raise LogError(
-            f"{decision.record.subject} cannot be approved: its {', '.join(damaged)} cannot be read back as recorded"
+            f"{decision.record.subject} cannot be approved: {names} cannot be read back as recorded"
         )
     record = Record(
         kind="ruling",

@@ -116,6 +116,14 @@ class Store:
         """One more than the highest index."""
         return int(self.db.execute("SELECT coalesce(max(idx) + 1, 0) FROM leaf").fetchone()[0])
 
+    def rows(self, outside: int | None = None) -> int:
+        """How many leaves there are, or how many of them lie outside of the indices below `outside`."""
+        if outside is None:
+            return int(self.db.execute("SELECT count(*) FROM leaf").fetchone()[0])
+        return int(
+            self.db.execute("SELECT count(*) FROM leaf WHERE idx < 0 OR idx >= ?", (outside,)).fetchone()[0]
+        )
+
     def leaves(self, low: int, high: int) -> Iterator[Leaf]:
         """The rows from index `low` to before `high`, in order."""
         yield from self.db.execute(

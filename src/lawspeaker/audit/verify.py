@@ -1,0 +1,234 @@
+"""Checks the whole log from what is stored, without a writer and without trust in any index, tile or file.
+
+Every leaf is hashed again from its bytes; every checkpoint that was ever signed must be the root of the
+leaves below it; every tile, bundle, column and text must agree with the leaves. Nothing here raises on a
+damaged log: damage is what it is asked to find, and each finding names the record or the file.
+
+What no log can show about itself is said in the report's scope: its keeper, who has the signing key, can cut
+it or write another one, and only a head or a key that lies elsewhere tells.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from lawspeaker.audit import keys, storage
+from lawspeaker.audit import record as records
+from lawspeaker.audit.checkpoint import Verifier, open_note
+from lawspeaker.audit.merkle import hash_leaf
+from lawspeaker.audit.problems import Problem, Problems
+from lawspeaker.audit.storage import Leaf, Store
+from lawspeaker.audit.tiles import WIDTH, Tree
+from lawspeaker.audit.verify_site import SiteCheck
+from lawspeaker.audit.verify_texts import TextCheck
+from lawspeaker.errors import LogError
+
+_HOLES = 256  # how many missing records are named one by one, where an index or a head claims a huge size
+
+
+class Report(msgspec.Struct, frozen=True):
+    """`size` and `root` (hex) are of the tree that the stored leaves make. `scope` says what the result
+    covers."""
+
+    size: int
+    root: str
+    ok: bool
+    problems: tuple[Problem, ...]
+    scope: str
+
+
+def verify(home: Path, vkey: str | None = None) -> Report:
+    """Check the log under `home`, with the public key `vkey` where the verifier brings one. Raises
+    `LogError` only where there is no log, or `vkey` is none."""
+    brought = (Verifier(vkey),) if vkey else ()
+    database = home / "log.db"
+    if not database.is_file():
+        raise LogError(f"{database}: there is no audit log here")
+    problems = Problems()
+    check = _Check(home, problems, brought or _own_keys(home, problems))
+    try:
+        with closing(storage.open_readable(database)) as connection, closing(check.texts):
+            check.run(Store(connection))
+    except (LogError, sqlite3.Error) as error:
+        problems.add(None, f"log.db cannot be read: {error}")
+    scope = f"{_scope(bool(brought))} {check.texts.scope}"
+    return Report(check.tree.size, check.tree.root.hex(), not problems.count, problems.found(), scope)
+
+
+class _Check:
+    def __init__(self, home: Path, problems: Problems, verifiers: Sequence[Verifier]) -> None:
+        self.problems, self.verifiers = problems, verifiers
+        self.site = SiteCheck(home / "log", problems)
+        self.texts = TextCheck(home, problems)
+        self.tree = Tree(_no_tile)
+        self._ids: dict[str, int] = {}
+        self._sound_until = 0
+        self._wrong = False
+
+    def run(self, store: Store) -> None:
+        published = self.site.look()
+        store.db.execute("BEGIN")  # one snapshot: a writer may go on meanwhile
+        origin = store.meta("origin")
+        if store.meta("format") != storage.FORMAT:
+            self.problems.add(None, f"log.db: the format is {store.meta('format')!r}, not {storage.FORMAT!r}")
+        head = store.head()
+        due = head[0] if head else 0
+        self.texts.open()
+        self._leaves(store, origin, min(max(due, store.count()), store.rows() + _HOLES))
+        if due != self.tree.size or store.rows(outside=self.tree.size):
+            low = min(due, self.tree.size)
+            self.problems.add(low, f"the log's last head is of {due} records, but {store.rows()} are stored")
+        self._stored_tiles(store)
+        self.site.finish(store, self.tree, published)
+        self._published(store, published, origin)
+        self.texts.finish(self._ids)
+        for (line,) in store.db.execute("PRAGMA integrity_check(10)"):
+            if line != "ok":
+                self.problems.add(None, f"log.db: {line}")
+
+    def _leaves(self, store: Store, origin: str | None, size: int) -> None:
+        """Hash every leaf, and check every head where the tree has its size."""
+        heads = iter(store.checkpoints())
+        head = next(heads, None)
+        for n in range(-(-size // WIDTH)):
+            stored: list[bytes | None] = []
+            tile = self._tile(store, n)
+            for index, row in self._rows(store, n, size):
+                while head and head[0] <= index:
+                    self._head(*head, origin)
+                    head = next(heads, None)
+                stored.append(row[4] if row else None)
+                self._grow(index, row, tile)
+            self.site.level_zero(n, stored)
+        while head:
+            self._head(*head, origin)
+            head = next(heads, None)
+
+    def _rows(self, store: Store, n: int, size: int) -> Iterator[tuple[int, Leaf | None]]:
+        """The leaves of a tile, one by one where they cannot be read together, None for each that is not
+        there."""
+        low, high = n * WIDTH, min((n + 1) * WIDTH, size)
+        rows: dict[int, Leaf] = {}
+        try:
+            rows = {row[0]: row for row in store.leaves(low, high)}
+        except sqlite3.Error:
+            for index in range(low, high):
+                try:
+                    rows |= {row[0]: row for row in store.leaves(index, index + 1)}
+                except sqlite3.Error as error:
+                    self.problems.add(index, f"the record cannot be read: {error}")
+        for index in range(low, high):
+            yield index, rows.get(index)
+
+    def _grow(self, index: int, row: Leaf | None, tile: bytes) -> None:
+        """Add a leaf to the tree; where there is none, the hash that its tile remembers."""
+        place = 32 * (index % WIDTH)
+        remembered = tile[place : place + 32]
+        if row is None or not isinstance(row[4], bytes):
+            self.problems.add(index, "the record is missing")
+            hash_ = remembered or bytes(32)
+        else:
+            hash_ = hash_leaf(row[4])
+            self._leaf(row)
+        if remembered and hash_ != remembered:
+            self.problems.add(index, f"the record does not match its hash in tile {index // WIDTH} of log.db")
+        self.site.grew(self.tree.append(hash_))
+
+    def _leaf(self, row: Leaf) -> None:
+        index, id_, subject, kind, data = row
+        try:
+            record = records.decode_strictly(data)
+        except LogError as error:
+            self.problems.add(index, str(error))
+            return
+        if (record.id, record.subject, record.kind) != (id_, subject, kind):
+            self.problems.add(index, "the columns id, subject and kind are not those of the record")
+        if record.id in self._ids:
+            self.problems.add(index, f"the id {record.id} was used before, by record {self._ids[record.id]}")
+        self._ids[record.id] = index
+        self.texts.check(index, record)
+
+    def _head(self, size: int, note: str, origin: str | None) -> None:
+        """Check a head where the tree has its size."""
+        try:
+            head = open_note(note, self.verifiers, origin)
+        except LogError as error:
+            self.problems.add(None, f"log.db, checkpoint {size}: {error}")
+            return
+        if head.size != size:
+            self.problems.add(None, f"log.db, checkpoint {size}: its text says {head.size}")
+        elif size == self.tree.size and head.root == self.tree.root:
+            self._sound_until = size
+        elif not self._wrong:
+            self._wrong = True  # every later root differs too, and says nothing new
+            low = self._sound_until
+            known = self.problems.among(low, size)
+            self.problems.add(
+                None if known else low,
+                f"the signed head of size {size} is not the root of the records; the one of size {low} was",
+            )
+
+    def _tile(self, store: Store, n: int) -> bytes:
+        """The stored hashes of a full tile, to say which of two is wrong; nothing for the last, partial
+        one."""
+        try:
+            row = store.db.execute("SELECT hashes FROM tile WHERE level = 0 AND n = ?", (n,)).fetchone()
+        except sqlite3.Error as error:
+            self.problems.add(None, f"log.db, tile {n} of level 0 cannot be read: {error}")
+            return b""
+        return bytes(row[0]) if row else b""
+
+    def _stored_tiles(self, store: Store) -> None:
+        """Compare all tiles in the database with those of the leaves."""
+        expected = self.site.tiles
+        try:
+            stored = {(level, n): bytes(data) for level, n, data in store.db.execute("SELECT * FROM tile")}
+        except sqlite3.Error as error:
+            self.problems.add(None, f"log.db: the tiles cannot be read: {error}")
+            return
+        for level, n in sorted(expected.keys() | stored.keys()):
+            if stored.get((level, n)) != expected.get((level, n)) and not self.site.explained(level, n):
+                self.problems.add(None, f"log.db: tile {n} of level {level} does not match the records")
+
+    def _published(self, store: Store, note: str, origin: str | None) -> None:
+        """The published head must be one that the database has too."""
+        if not note:
+            self.problems.add(None, "log/checkpoint is missing or empty")
+            return
+        try:
+            head = open_note(note, self.verifiers, origin)
+        except LogError as error:
+            self.problems.add(None, f"log/checkpoint: {error}")
+            return
+        if (head.size, note) not in store.checkpoints(head.size):
+            self.problems.add(
+                min(head.size, self.tree.size),
+                f"log/checkpoint: the database has no such head of size {head.size}",
+            )
+
+
+def _own_keys(home: Path, problems: Problems) -> tuple[Verifier, ...]:
+    try:
+        return keys.load_verifiers(home / "keys" / "log.vkey")
+    except LogError as error:
+        problems.add(None, str(error))
+        return ()
+
+
+def _scope(keyed: bool) -> str:
+    if keyed:
+        return (
+            "Integrity, and signatures under the key that was given. Truncation or another log by the holder of "
+            "the signing key is not excluded without an earlier checkpoint."
+        )
+    return (
+        "Integrity only: the key was the log's own. Truncation and rewriting by the key holder are not "
+        "excluded; give a key from elsewhere to check whose log it is."
+    )
+
+
+def _no_tile(level: int, n: int) -> bytes:
+    raise LogError(f"tile {n} of level {level} is not in memory")

@@ -1,0 +1,94 @@
+"""The part of verification that opens the vault: each text must be the one that its leaf commits to, or
+its erasure must be on record."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from lawspeaker.audit import keys, storage
+from lawspeaker.audit.problems import Problems
+from lawspeaker.audit.record import Record
+from lawspeaker.audit.vault import Vault
+from lawspeaker.errors import LogError
+
+
+class TextCheck:
+    """Compares the vault under `home` with records that it is shown."""
+
+    def __init__(self, home: Path, problems: Problems) -> None:
+        self._home, self._problems = home, problems
+        self._database: sqlite3.Connection | None = None
+        self._vault: Vault | None = None
+        self._gone: list[tuple[int, str, str]] = []
+        self._erased: set[str] = set()
+        self._locked = self._present = 0
+
+    def open(self) -> None:
+        """Open the vault. It is opened after the log: texts come before their leaves, so none may be
+        missing."""
+        key = self._home / "keys" / "vault.key"
+        try:
+            vault_keys = keys.load_vault(key) if key.exists() else ()
+            self._database = storage.open_readable(self._home / "vault.db")
+            self._vault = Vault(self._database, vault_keys)
+        except LogError as error:
+            self._problems.add(None, str(error))
+
+    def check(self, index: int, record: Record) -> None:
+        """Compare one record's texts with its commitments."""
+        if record.kind == "erased":
+            named = record.facts.get("erased")
+            self._erased |= {str(id_) for id_ in named} if isinstance(named, list) else set()
+        if self._vault is None:
+            return
+        try:
+            extra = (self._vault.names(record.id) or set()) - record.texts.keys()
+            texts = self._vault.read(record.id, record.texts) if record.texts else {}
+        except sqlite3.Error as error:
+            self._problems.add(index, f"vault.db cannot be read at this record: {error}")
+            return
+        for name in sorted(extra):
+            self._problems.add(index, f"vault.db: the text {name} is not one that the record commits to")
+        for name, text in texts.items():
+            if text.state == "damaged":
+                self._problems.add(index, f"vault.db: the text {name} is not what the record commits to")
+            elif text.state == "erased":
+                self._gone.append((index, record.id, name))
+        self._locked += sum(text.state == "locked" for text in texts.values())
+        self._present += sum(text.state == "present" for text in texts.values())
+
+    def finish(self, records: Mapping[str, int]) -> None:
+        """Judge what was not there, and what was there without a record."""
+        for index, id_, name in self._gone:
+            if id_ not in self._erased:
+                self._problems.add(
+                    index, f"vault.db: the text {name} is missing and no record says that it was erased"
+                )
+        if self._vault is None or self._database is None:
+            return
+        try:
+            known = False
+            for id_ in self._vault.newest_first():
+                # Texts of records that were not written yet, or never were after a crash, lie at the end.
+                known = known or id_ in records
+                if known and id_ not in records:
+                    self._problems.add(None, f"vault.db: there are texts of {id_}, which is not in the log")
+            for (line,) in self._database.execute("PRAGMA integrity_check(10)"):
+                if line != "ok":
+                    self._problems.add(None, f"vault.db: {line}")
+        except sqlite3.Error as error:
+            self._problems.add(None, f"vault.db cannot be read: {error}")
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+    @property
+    def scope(self) -> str:
+        """What was checked of the texts."""
+        parts = [f"{self._present} texts match their commitments"]
+        if self._gone:
+            parts.append(f"{len(self._gone)} are gone")
+        if self._locked:
+            parts.append(f"{self._locked} were not checked, for want of the vault key")
+        return ", ".join(parts) + "."
