@@ -1,0 +1,187 @@
+"""A module: the blocks of its files with their attributes evaluated.
+
+Rules see values and places, never syntax. The values are read once for a module and shared by all rules.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from lawspeaker.checks.terraform.parse import parse
+from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Program
+from lawspeaker.checks.terraform.values import Scope, Unknown, Value
+
+_MAX_TURNS: Final = 100
+_UNREAD: Final = Unknown("a part of the block that cannot be read")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """`start:end` in the text of file number `file`."""
+
+    file: int
+    start: int
+    end: int
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What stands in a block. `absent` is what an attribute comes to that is not there: None, or unknown where part
+    of the block could not be read."""
+
+    values: Mapping[str, Value]
+    written: Mapping[str, Attribute]
+    blocks: Mapping[str, tuple["Body", ...]]
+    place: Place
+    absent: Unknown | None
+
+    def get(self, name: str) -> Value:
+        """The value of `name`; None where it is not set, which is also what `null` means."""
+        return self.values.get(name, self.absent)
+
+    def at(self, name: str = "") -> Place:
+        """Where `name` is set; the first line of the block where it is not."""
+        attribute = self.written.get(name)
+        return Place(self.place.file, attribute.start, attribute.end) if attribute else self.place
+
+    def children(self, name: str) -> tuple["Body", ...]:
+        """The blocks called `name`, however they are written: as blocks, dynamic, or as a list of objects."""
+        found = self.blocks.get(name, ())
+        value = self.values.get(name)
+        items = value if isinstance(value, tuple) else (value,)
+        return found + tuple(
+            Body(item if isinstance(item, Mapping) else {}, {}, {}, self.at(name), _unknown(item))
+            for item in items
+            if isinstance(item, Mapping | Unknown)
+        )
+
+
+class Resource(Body, frozen=True):
+    """A top-level block with a name: `type` is `data.…` for a data source, else the block's own word for variables,
+    providers, outputs and modules."""
+
+    type: str
+    name: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.type}.{self.name}"
+
+
+class Module(msgspec.Struct, frozen=True):
+    """Every readable block of some files. `unread` is the code that could not be read; `broken` says that there is
+    some, or that a block is damaged."""
+
+    texts: tuple[str, ...]
+    resources: Mapping[str, tuple[Resource, ...]]
+    unread: tuple[str, ...]
+    broken: bool
+
+    def of(self, *types: str) -> Iterator[Resource]:
+        """The resources of `types`."""
+        for type in types:
+            yield from self.resources.get(type, ())
+
+    def at(self, address: str) -> Resource | None:
+        type, _, name = address.rpartition(".")
+        return next((found for found in self.resources.get(type, ()) if found.name == name), None)
+
+    def everything(self) -> Iterator[Resource]:
+        for found in self.resources.values():
+            yield from found
+
+
+@lru_cache(maxsize=32)
+def module(texts: tuple[str, ...]) -> Module:
+    """The module whose files have `texts`. Never raises."""
+    programs = [parse(text) for text in texts]
+    scope = Scope(_defaults(programs), _locals(programs))
+    resources: dict[str, list[Resource]] = {}
+    for file, program in enumerate(programs):
+        for block in program.blocks:
+            for resource in _resources(block, file, scope):
+                resources.setdefault(resource.type, []).append(resource)
+    unread = [
+        text[start:end]
+        for text, program in zip(texts, programs, strict=True)
+        for start, end in program.unread
+    ]
+    broken = [
+        texts[file][block.start : block.end]
+        for file, program in enumerate(programs)
+        for block in program.blocks
+        if block.broken
+    ]
+    frozen = {type: tuple(found) for type, found in resources.items()}
+    return Module(texts, frozen, tuple(unread + broken), bool(unread or broken))
+
+
+def _defaults(programs: Sequence[Program]) -> dict[str, Expression]:
+    return {
+        block.labels[0]: block.attributes["default"].value
+        for program in programs
+        for block in program.blocks
+        if block.type == "variable" and block.labels and "default" in block.attributes
+    }
+
+
+def _locals(programs: Sequence[Program]) -> dict[str, Expression]:
+    return {
+        name: attribute.value
+        for program in programs
+        for block in program.blocks
+        if block.type == "locals"
+        for name, attribute in block.attributes.items()
+    }
+
+
+def _resources(block: Block, file: int, scope: Scope) -> Iterator[Resource]:
+    """The resource that `block` declares: one for each turn of a `for_each` that is known, none for a count of 0."""
+    match (block.type, block.labels):
+        case ("resource" | "data" | "ephemeral", (kind, name)):
+            type = kind if block.type == "resource" else f"{block.type}.{kind}"
+        case (other, (name,)):
+            type = other
+        case (other, _):
+            type, name = other, ""
+    if "count" in block.attributes and scope.evaluate(block.attributes["count"].value) == 0:
+        return
+    for inner in _turns(block, "each", scope):
+        body = _body(block, file, inner)
+        yield Resource(body.values, body.written, body.blocks, body.place, body.absent, type, name)
+
+
+def _body(block: Block, file: int, scope: Scope) -> Body:
+    blocks: dict[str, list[Body]] = {}
+    for child in block.blocks:
+        if child.type == "dynamic" and child.labels:
+            name = child.labels[0]
+            contents = [inner for inner in child.blocks if inner.type == "content"]
+            turns = [_body(inner, file, turn) for turn in _turns(child, name, scope) for inner in contents]
+            blocks.setdefault(name, []).extend(turns)
+        else:
+            blocks.setdefault(child.type, []).append(_body(child, file, scope))
+    return Body(
+        {name: scope.evaluate(attribute.value) for name, attribute in block.attributes.items()},
+        block.attributes,
+        {name: tuple(found) for name, found in blocks.items()},
+        Place(file, block.start, block.header),
+        _UNREAD if block.broken else None,
+    )
+
+
+def _turns(block: Block, iterator: str, scope: Scope) -> Iterator[Scope]:
+    """The scope of each turn of `block`'s `for_each`; `scope` itself where it has none or its items are unknown."""
+    items = scope.evaluate(block.attributes["for_each"].value) if "for_each" in block.attributes else None
+    if isinstance(items, Mapping) and len(items) <= _MAX_TURNS:
+        for key, value in items.items():
+            yield scope.inside(iterator, key, value)
+    elif isinstance(items, tuple) and len(items) <= _MAX_TURNS:
+        for item in items:
+            yield scope.inside(iterator, item, item)
+    else:
+        yield scope
+
+
+def _unknown(value: Value) -> Unknown | None:
+    return value if isinstance(value, Unknown) else None
