@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.audit.log import AuditLog
+from lawspeaker.audit.log import AsyncLog
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import Record, new_id
 from lawspeaker.checks.assess import assess
@@ -57,7 +57,7 @@ class Governor(msgspec.Struct, frozen=True):
     constitution: Constitution
     model: Model
     critic: Model
-    log: AuditLog
+    log: AsyncLog
     judge: Model | None = None
     sampling: Sampling = Sampling()
     rounds: int = 2
