@@ -1,0 +1,51 @@
+"""The corpus: an endless stream of conversations, given by a seed.
+
+Sample `i` of seed `s` depends on nothing but (s, i, switches), so that any part can be made again anywhere: by a
+second process, by a resumed run, by the digest on the card. Evaluation uses a seed that training does not.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from . import tasks
+from .page import BREAKABLE
+from .principles import Law
+from .tasks import Sample
+
+TRAIN_SEED: Final = 1
+TEST_SEED: Final = 2
+_SHARES: Final = {"answer": 32, "critique": 33, "revision": 24, "comparison": 7, "other": 4}
+
+
+def sample(seed: int, index: int, law: Law, breaks: frozenset[str] = BREAKABLE) -> Sample:
+    """One conversation. `breaks` are the switched-on principles: the others are never broken."""
+    rng = Random(f"lawspeaker/nano/{seed}/{index}")
+    kind = rng.choices(tuple(_SHARES), tuple(_SHARES.values()))[0]
+    if kind == "answer":
+        return tasks.answering(rng, breaks)
+    if kind == "critique":
+        return tasks.critique(rng, law, breaks)
+    if kind == "revision":
+        return tasks.revision(rng, law, breaks)
+    return tasks.comparison(rng, law, breaks) if kind == "comparison" else tasks.other(rng)
+
+
+def stream(seed: int, start: int = 0, breaks: frozenset[str] = BREAKABLE) -> Iterator[Sample]:
+    law = Law()
+    index = start
+    while True:
+        yield sample(seed, index, law, breaks)
+        index += 1
+
+
+def digest(seed: int, count: int) -> str:
+    """SHA-256 over the first `count` samples: what the card calls the corpus."""
+    state = hashlib.sha256()
+    samples = stream(seed)
+    for _ in range(count):
+        one = next(samples)
+        state.update(json.dumps([one.kind, one.prompt, one.reply], ensure_ascii=False).encode("utf-8", "replace"))
+    return state.hexdigest()
