@@ -1,7 +1,7 @@
 """What follows from findings: pure, no I/O, replayable from a record."""
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -9,7 +9,6 @@ from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.finding import Finding, Outcome, by_principle
 
 Action = Literal["release", "escalate", "refuse"]
-_RANK: Final[dict[Action, int]] = {"release": 0, "escalate": 1, "refuse": 2}
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -30,10 +29,16 @@ def decide(findings: Sequence[Finding], constitution: Constitution) -> Decision:
         principle.id: _action(principle, outcomes.get(principle.id, "inconclusive"))
         for principle in constitution.principles
     }
-    worst = max(actions.values(), key=_RANK.__getitem__, default="release")
+    worst = severest(actions.values())
     if worst == "release":
         return Decision("release")
     return Decision(worst, tuple(id for id, action in actions.items() if action == worst))
+
+
+def severest(actions: Iterable[Action]) -> Action:
+    """The maximum on release < escalate < refuse; release for none."""
+    seen = set(actions)
+    return "refuse" if "refuse" in seen else "escalate" if "escalate" in seen else "release"
 
 
 def _action(principle: Principle, outcome: Outcome) -> Action:

@@ -14,7 +14,10 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 
 def canonical(value: object) -> bytes:
-    """Canonical bytes of plain data or of a msgspec struct. Floats become decimal strings; raises `ValueError` for one that is not finite."""
+    """Canonical bytes of plain data or of a msgspec struct.
+
+    Floats become decimal strings; raises `ValueError` for one that is not finite.
+    """
     return _encoder.encode(_without_floats(msgspec.to_builtins(value)))
 
 

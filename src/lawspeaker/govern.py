@@ -3,7 +3,7 @@
 Only this module knows every stage. No receipt, no response: the answer leaves `govern()` after its record is durable.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -139,7 +139,7 @@ class Governor(msgspec.Struct, frozen=True):
         """Decide, record, and only then hand out."""
         decision = decide(now.findings, self.constitution)
         redacted = any(isinstance(step, Redaction) for step in now.steps)
-        facts = {
+        facts: dict[str, object] = {
             "action": decision.action,
             "because": list(decision.because),
             "revised": now.revised,
@@ -159,7 +159,7 @@ class Governor(msgspec.Struct, frozen=True):
         )
 
     async def _append(
-        self, kind: str, subject: str, facts: dict[str, object], texts: dict[str, object]
+        self, kind: str, subject: str, facts: Mapping[str, object], texts: Mapping[str, object]
     ) -> Receipt:
         record = Record(
             kind=kind,
@@ -168,7 +168,7 @@ class Governor(msgspec.Struct, frozen=True):
             tenant=self.tenant,
             constitution=self.constitution.digest,
             behaviour=self.behaviour,
-            facts=facts,
+            facts=dict(facts),
         )
         stored = {name: text if isinstance(text, str) else canonical(text).decode() for name, text in texts.items()}
         return await self.log.append(record, stored)
@@ -181,20 +181,22 @@ def canonical_data(value: object) -> object:
 
 def _shown(steps: Sequence[Step]) -> list[object]:
     """The deterministic findings that a leaf may show: violated or inconclusive ones, without a model's words."""
-    shown = []
-    for number, step in enumerate(steps):
-        if isinstance(step, Assessment):
-            shown += [
-                {"step": number, **_public(finding)}
-                for finding in step.findings
-                if finding.outcome in {"violated", "inconclusive"}
-            ]
-    return [*shown[:_MOST_FINDINGS], *([{"left_out": len(shown) - _MOST_FINDINGS}] if len(shown) > _MOST_FINDINGS else [])]
+    shown: list[object] = [
+        {"step": number, **_public(finding)}
+        for number, step in enumerate(steps)
+        if isinstance(step, Assessment)
+        for finding in step.findings
+        if finding.outcome in {"violated", "inconclusive"}
+    ]
+    rest = len(shown) - _MOST_FINDINGS
+    return [*shown[:_MOST_FINDINGS], {"left_out": rest}] if rest > 0 else shown
 
 
 def _public(finding: Finding) -> dict[str, object]:
-    seen = {"principle": finding.principle, "check": finding.check, "outcome": finding.outcome}
-    return seen if finding.confidential else {**seen, "reason": finding.reason, "lines": [s.line for s in finding.spans]}
+    shown: dict[str, object] = {"principle": finding.principle, "check": finding.check, "outcome": finding.outcome}
+    if not finding.confidential:
+        shown |= {"reason": finding.reason, "lines": [span.line for span in finding.spans]}
+    return shown
 
 
 def _outline(step: Step) -> dict[str, object]:

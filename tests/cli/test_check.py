@@ -139,6 +139,17 @@ def test_bad_input_is_one_line(cli: Run, work: Path, arguments: tuple[str, ...],
     assert done.stdout == ""
 
 
+def test_pictures_in_a_folder_are_left_out_and_counted(cli: Run, work: Path) -> None:
+    (work / "m").mkdir()
+    (work / "m" / "main.tf").write_text(CLOSED)
+    (work / "m" / "logo.png").write_bytes(b"\x89PNG\0")
+    done = cli("check", "m")
+    assert (done.returncode, "1 binary files were left out" in done.stderr) == (0, True)
+    assert cli("check", "m/logo.png").returncode == 3
+    (work / "m" / "more.tf").write_bytes(b"\0")
+    assert cli("check", "m").returncode == 3
+
+
 def test_empty_file_has_nothing_to_judge(cli: Run, work: Path) -> None:
     (work / "empty.tf").touch()
     assert cli("check", "empty.tf").returncode == 0

@@ -1,7 +1,6 @@
 """The OpenAI-compatible client against a real server that the test starts and that misbehaves on demand."""
 
 import asyncio
-import json
 import math
 import socket
 from collections.abc import AsyncIterator, Callable

@@ -100,7 +100,7 @@ def _print(governed: Governed) -> None:
     tell(governed.steps, governed.decision, console)
     console.print("[bold cyan]receipt[/]")
     console.print(f"  id      {receipt.id}\n  record  {receipt.index}, {receipt.digest}")
-    console.print(f"  proof   {len(receipt.proof)} hashes to the signed checkpoint of {escape(_head_of(receipt.checkpoint))}")
+    console.print(f"  proof   {len(receipt.proof)} hashes to the checkpoint of {escape(_head_of(receipt.checkpoint))}")
     console.print(f"  [dim]lawspeaker audit show {receipt.id[:12]}   lawspeaker audit verify[/]")
     if governed.answer is None:
         console.print(f"[yellow]No answer was released.[/]{_next(governed)}")

@@ -98,7 +98,8 @@ def _print_leaf(leaf: Leaf, out: Console) -> None:
     for name, value in record.facts.items():
         shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         out.print(f"  {name}: {escape(shown)}")
-    out.print(f"  [dim]constitution {record.constitution}\n  behaviour    {record.behaviour}\n  leaf         {leaf.digest}[/]")
+    out.print(f"  [dim]constitution {record.constitution}\n  behaviour    {record.behaviour}[/]")
+    out.print(f"  [dim]leaf         {leaf.digest}[/]")
 
 
 def _print_text(text: StoredText, out: Console) -> None:

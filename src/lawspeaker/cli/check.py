@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from lawspeaker.checks.assess import assess
 from lawspeaker.cli.context import constitution_option, load_law, page, print_json, words
-from lawspeaker.cli.inputs import Subject, subjects
+from lawspeaker.cli.inputs import Subject, read
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.finding import Finding
 from lawspeaker.models.address import open_model
@@ -36,7 +36,10 @@ def command(
     not be decided, else 0.
     """
     law = load_law(laws)
-    judged = asyncio.run(_judge(subjects(paths), law, judge, budget))
+    given = read(paths)
+    if given.left_out:
+        words().print(f"{given.left_out} binary files were left out; name them to have them judged")
+    judged = asyncio.run(_judge(given.subjects, law, judge, budget))
     found = [row for each in judged for row in rows(each, law, all_outcomes=everything or form == "junit")]
     if form == "sarif":
         print_json(sarif(found, law))
@@ -70,7 +73,7 @@ async def _judge(given: Sequence[Subject], law: Constitution, judge: str | None,
 
 def _undecided(why: str, law: Constitution) -> tuple[Finding, ...]:
     """Every principle is inconclusive about a file that nobody can read."""
-    return tuple(Finding(principle.id, "input/text", "inconclusive", f"the file is {why}") for principle in law.principles)
+    return tuple(Finding(each.id, "input/text", "inconclusive", f"the file is {why}") for each in law.principles)
 
 
 def _as_json(found: Sequence[Row], judged: Sequence[Judged], law: Constitution) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """From paths to exchanges: what `check` is given to judge.
 
 The Terraform files of one directory are one module and so one exchange; every other file is one of its own. A file
-that cannot be read as text is not skipped: it becomes inconclusive, since silence would be a pass.
+that cannot be read as text is not skipped: it becomes inconclusive, since silence would be a pass. Only pictures,
+archives and other binary files that a folder happens to hold are left out, and counted.
 """
 
 import os
@@ -19,7 +20,17 @@ from lawspeaker.exchange import Exchange, Message, Text
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 _MODULE: Final = (".tf", ".tfvars")
+# A file of such a name should be text: one that is not is told of, wherever it lies.
+_TEXTUAL: Final = (*_MODULE, ".json", ".md", ".txt", ".yaml", ".yml", ".sh", ".py", ".hcl")
+_BINARY: Final = "binary, so nothing in it was judged"
 _SKIPPED: Final = {"node_modules", "__pycache__"}  # and every hidden folder: machine-made, judged nowhere else either
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What there is to judge, and how many binary files of folders were left out."""
+
+    subjects: tuple["Subject", ...]
+    left_out: int
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -29,24 +40,23 @@ class Subject(msgspec.Struct, frozen=True):
     unreadable: str = ""
 
 
-def subjects(arguments: Sequence[str]) -> list[Subject]:
+def read(arguments: Sequence[str]) -> Given:
     """What the arguments name: files, folders, `-` for standard input. Raises `InputError`."""
     modules: dict[str, list[Text]] = defaultdict(list)
     alone: list[Subject] = []
-    seen: set[str] = set()
-    for path in (path for argument in arguments for path in _files(argument)):
-        if path in seen:
-            continue
-        seen.add(path)
+    left_out = 0
+    for path in dict.fromkeys(path for argument in arguments for path in _files(argument)):
         data, problem = _read(path)
         text, problem = ("", problem) if problem else _decode(data)
-        if problem:
+        if problem == _BINARY and path not in arguments and not path.endswith(_TEXTUAL):
+            left_out += 1
+        elif problem:
             alone.append(Subject(_exchange([Text("", path)]), problem))
         elif path.endswith(_MODULE):
             modules[str(Path(path).parent)].append(Text(text, path))
         else:
             alone.append(Subject(_exchange([Text(text, path)])))
-    return [Subject(_exchange(files)) for files in modules.values()] + alone
+    return Given((*(Subject(_exchange(files)) for files in modules.values()), *alone), left_out)
 
 
 def _exchange(files: Sequence[Text]) -> Exchange:
@@ -73,7 +83,7 @@ def _walk(folder: str) -> Iterator[str]:
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in names:
-            path = os.path.join(at, name)
+            path = os.path.join(at, name)  # noqa: PTH118 - Path would drop the `./` that was given
             if not name.startswith(".") and stat.S_ISREG(os.lstat(path).st_mode):
                 yield path
 
@@ -97,7 +107,7 @@ def _read(path: str) -> tuple[bytes, str]:
 
 def _decode(data: bytes) -> tuple[str, str]:
     if b"\0" in data:
-        return "", "binary, so nothing in it was judged"
+        return "", _BINARY
     try:
         return data.decode("utf-8-sig"), ""
     except UnicodeDecodeError as error:

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lawspeaker.constitution.schema import Constitution, Severity
-from lawspeaker.decision import Action, Decision, decide
+from lawspeaker.decision import Decision, decide, severest
 from lawspeaker.exchange import Exchange, Text
 from lawspeaker.finding import Finding, Outcome, by_principle
-
-_RANK: dict[Action, int] = {"release": 0, "escalate": 1, "refuse": 2}
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -51,7 +49,7 @@ def rows(judged: Judged, constitution: Constitution, *, all_outcomes: bool) -> l
 def decide_all(judged: Sequence[Judged], constitution: Constitution) -> Decision:
     """The decision on all of them: the severest action and every principle that causes it."""
     decisions = [decide(each.findings, constitution) for each in judged]
-    worst = max((each.action for each in decisions), key=_RANK.__getitem__, default="release")
+    worst = severest(each.action for each in decisions)
     because = {id for each in decisions if each.action == worst for id in each.because}
     return Decision(worst, tuple(p.id for p in constitution.principles if p.id in because))
 
@@ -59,12 +57,10 @@ def decide_all(judged: Sequence[Judged], constitution: Constitution) -> Decision
 def exit_code(judged: Sequence[Judged], constitution: Constitution) -> int:
     """1 for a violation that the law does more than note, else 3 for an undecided principle that it does more than
     note, else 0."""
-    outcomes = {
-        (id, outcome) for each in judged for id, outcome in by_principle(each.findings).items()
-    }
-    if any(("violated" == o) and constitution.principle(id).on_violation != "note" for id, o in outcomes):
+    outcomes = {pair for each in judged for pair in by_principle(each.findings).items()}
+    if any((p.id, "violated") in outcomes and p.on_violation != "note" for p in constitution.principles):
         return 1
-    if any(("inconclusive" == o) and constitution.principle(id).on_inconclusive != "note" for id, o in outcomes):
+    if any((p.id, "inconclusive") in outcomes and p.on_inconclusive != "note" for p in constitution.principles):
         return 3
     return 0
 
