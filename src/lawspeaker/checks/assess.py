@@ -126,9 +126,7 @@ async def _in_thread(budget: float, exchange: Exchange, tasks: Sequence[_Task]) 
     results = progress.results[:]
     if len(results) < len(tasks):
         late = tasks[len(results)]
-        results.append(
-            (late.unfinished(f"The check '{late.kind}' did not finish within {budget:g} seconds."),)
-        )
+        results.append((late.unfinished(f"The check '{late.kind}' did not finish within {budget:g} seconds."),))
     return results
 
 
@@ -146,9 +144,7 @@ async def _out_of_scope(principle: Principle) -> Findings:
     return (Finding(principle.id, OUT_OF_SCOPE, "not_applicable", reason),)
 
 
-async def _judged(
-    exchange: Exchange, principle: Principle, findings: Findings, model: Model | None
-) -> Findings:
+async def _judged(exchange: Exchange, principle: Principle, findings: Findings, model: Model | None) -> Findings:
     """The findings of `principle` with those of its judges, where they are needed."""
     outcome = combine(finding.outcome for finding in findings)
     undecided = not findings or outcome == "inconclusive"

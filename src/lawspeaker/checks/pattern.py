@@ -37,9 +37,7 @@ class PatternCheck(msgspec.Struct, frozen=True):
         if found:
             return found
         if read:
-            return (
-                Finding(self.principle, CHECK, "upheld", "Nothing here matches a pattern that is denied."),
-            )
+            return (Finding(self.principle, CHECK, "upheld", "Nothing here matches a pattern that is denied."),)
         return (Finding(self.principle, CHECK, "not_applicable", "There is no code to search."),)
 
     def _places(self, segment: Segment) -> Iterator[tuple[int, int]]:

@@ -31,12 +31,8 @@ FORMATS: Final[tuple[Format, ...]] = (
     ),
     Format("aws-bedrock-key", "Amazon Bedrock key", "ABSK", r"\bABSK[A-Za-z0-9+/]{109,}={0,2}"),
     Format("azure-storage-key", "Azure storage key", "", r"(?i:AccountKey)\s*=\s*([A-Za-z0-9+/]{86}==)"),
-    Format(
-        "azure-shared-key", "Azure shared access key", "", r"(?i:SharedAccessKey)\s*=\s*([A-Za-z0-9+/]{43}=)"
-    ),
-    Format(
-        "azure-client-secret", "Azure client secret", "", r"\b([A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{31,34})\b"
-    ),
+    Format("azure-shared-key", "Azure shared access key", "", r"(?i:SharedAccessKey)\s*=\s*([A-Za-z0-9+/]{43}=)"),
+    Format("azure-client-secret", "Azure client secret", "", r"\b([A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{31,34})\b"),
     Format("azure-devops-token", "Azure DevOps token", "", r"\b[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}\b"),
     Format("google-api-key", "Google API key", "AIza", r"\bAIza[0-9A-Za-z_-]{35}"),
     Format("google-client-secret", "Google OAuth client secret", "GOCSPX-", r"\bGOCSPX-[0-9A-Za-z_-]{28}"),
@@ -44,9 +40,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("alibaba-access-key", "Alibaba Cloud access key id", "LTAI", r"\bLTAI[A-Za-z0-9]{20}\b"),
     Format("digitalocean-token", "DigitalOcean token", "do", r"\bdo[por]_v1_[a-f0-9]{64}\b"),
     Format("heroku-key", "Heroku key", "HRKU-", r"\bHRKU-[0-9A-Za-z_-]{58,}"),
-    Format(
-        "cloudflare-origin-key", "Cloudflare origin CA key", "v1.0-", r"\bv1\.0-[a-f0-9]{24}-[a-f0-9]{146}\b"
-    ),
+    Format("cloudflare-origin-key", "Cloudflare origin CA key", "v1.0-", r"\bv1\.0-[a-f0-9]{24}-[a-f0-9]{146}\b"),
     # code, packages and delivery
     Format("github-token", "GitHub token", "gh", r"\bgh[pousr]_[A-Za-z0-9]{36,}\b"),
     Format("github-fine-grained-token", "GitHub token", "github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{82}\b"),
@@ -70,9 +64,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     ),
     Format("pulumi-token", "Pulumi token", "pul-", r"\bpul-[a-f0-9]{40}\b"),
     Format("vault-token", "HashiCorp Vault token", "hv", r"\bhv[sb]\.[0-9A-Za-z_-]{24,}"),
-    Format(
-        "doppler-token", "Doppler token", "dp.", r"\bdp\.(?:pt|st|sa|ct|scim|audit)\.[A-Za-z0-9]{40,44}\b"
-    ),
+    Format("doppler-token", "Doppler token", "dp.", r"\bdp\.(?:pt|st|sa|ct|scim|audit)\.[A-Za-z0-9]{40,44}\b"),
     Format("postman-key", "Postman key", "PMAK-", r"\bPMAK-[a-f0-9]{24}-[a-f0-9]{34}\b"),
     # talk and mail
     Format("slack-token", "Slack token", "xox", r"\bxox[abeoprs]-[0-9A-Za-z-]{20,}"),
@@ -120,9 +112,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("airtable-token", "Airtable token", "pat", r"\bpat[A-Za-z0-9]{14}\.[a-f0-9]{64}\b"),
     Format("notion-token", "Notion token", "ntn_", r"\bntn_[A-Za-z0-9]{46}\b"),
     Format("linear-key", "Linear key", "lin_api_", r"\blin_api_[A-Za-z0-9]{40}\b"),
-    Format(
-        "planetscale-token", "PlanetScale token", "pscale_", r"\bpscale_(?:tkn|pw|oauth)_[0-9A-Za-z_.-]{32,}"
-    ),
+    Format("planetscale-token", "PlanetScale token", "pscale_", r"\bpscale_(?:tkn|pw|oauth)_[0-9A-Za-z_.-]{32,}"),
     Format("supabase-token", "Supabase token", "sbp_", r"\bsbp_[a-f0-9]{40}\b"),
     # watching
     Format("newrelic-key", "New Relic key", "NRAK-", r"\bNRAK-[A-Z0-9]{27}\b"),
@@ -148,9 +138,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         _PEM + r"[A-Za-z0-9+/]{32,}[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]+-----)?",
     ),
     Format("age-key", "age secret key", "AGE-SECRET-KEY-", r"\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b"),
-    Format(
-        "jwt", "JSON web token", "eyJ", r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{16,}"
-    ),
+    Format("jwt", "JSON web token", "eyJ", r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{16,}"),
     Format(
         "url-password",
         "password in a URL",
@@ -162,9 +150,7 @@ FORMATS: Final[tuple[Format, ...]] = (
 # Values in the context of a name, for the secrets that have no format. The name must end in the word: a
 # `secret_name` or a `password_policy` is no secret.
 _PASSWORD: Final = r"(?i:passwo?r?d|passwd|passphrase|pwd)"
-_KEY: Final = (
-    r"(?i:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|auth[_-]?key|credentials?)"
-)
+_KEY: Final = r"(?i:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|auth[_-]?key|credentials?)"
 _BARE: Final = r"""([^\s"'#$<{(\[,;`][^\s"'#(){}\[\],;`]{7,200})[ \t]*(?:$|[,;])"""
 
 PASSWORD_CONTEXT: Final = (

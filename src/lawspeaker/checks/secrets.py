@@ -30,19 +30,15 @@ _MEANINGS: Final = (*FORMATS, *(_PASSWORD for _ in PASSWORD_CONTEXT), *(_KEY for
 _ALL: Final = PatternSet([*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT])
 
 # What stands for a secret: brackets of every template language, names of variables, and elisions.
-_TEMPLATED: Final = re.compile(
-    r"<[^>]*>|.*(\$\{|\{\{|\$\(|%\(|<%).*|[$%@]\w+%?|\[[^\]]*\]|\{[^}]*\}", re.DOTALL
-)
+_TEMPLATED: Final = re.compile(r"<[^>]*>|.*(\$\{|\{\{|\$\(|%\(|<%).*|[$%@]\w+%?|\[[^\]]*\]|\{[^}]*\}", re.DOTALL)
 _ELIDED: Final = re.compile(r"[\W_]*|(.)\1{3,}|.*(x{4,}|X{4,}|\*{3,}|\.{3}|…|•{3,}).*", re.DOTALL)
 _WORDS: Final = re.compile(
-    r"example|placeholder|change[-_ ]?(me|it|this)|replace[-_ ]?(me|with|this)|your[-_ ]|^your|insert[-_ ]|dummy|sample|"
-    r"redacted|not[-_ ]?(a[-_ ])?real|fake|todo|fixme|goes[-_ ]here|fill[-_ ]?in|to[-_ ]be[-_ ]",
+    r"example|placeholder|change[-_ ]?(me|it|this)|replace[-_ ]?(me|with|this)|your[-_ ]|^your|insert[-_ ]|dummy|"
+    r"sample|redacted|not[-_ ]?(a[-_ ])?real|fake|todo|fixme|goes[-_ ]here|fill[-_ ]?in|to[-_ ]be[-_ ]",
     re.IGNORECASE,
 )
 # `module.db.password`, `os.environ`, `config.token`: code that names a value is no value.
-_REFERENCE: Final = re.compile(
-    r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[[^\]]*\])+|[A-Z][A-Z0-9_]+|/[\w/.-]+|\w+://\S+|arn:\S+"
-)
+_REFERENCE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[[^\]]*\])+|[A-Z][A-Z0-9_]+|/[\w/.-]+|\w+://\S+|arn:\S+")
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -89,9 +85,7 @@ def _is_secret(format: Format, value: str) -> bool:
     if format is _PASSWORD:
         return _plausible(value) and bool(re.search(r"[\d\W_]", value)) and entropy(value) * len(value) >= 16
     if format is _KEY:
-        return (
-            _plausible(value) and bool(re.search(r"\d", value)) and len(value) >= 16 and entropy(value) >= 3
-        )
+        return _plausible(value) and bool(re.search(r"\d", value)) and len(value) >= 16 and entropy(value) >= 3
     return not is_placeholder(value)
 
 
@@ -125,9 +119,7 @@ class SecretsCheck(msgspec.Struct, frozen=True):
                 span = span_of(segment, secret.start, secret.end)
                 rule = f"secrets/{secret.format.id}"
                 found.append(Finding(self.principle, rule, "violated", reason, (span,), secret.evidence))
-        return found or (
-            Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),
-        )
+        return found or (Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),)
 
 
 class SecretsKind:
@@ -149,9 +141,7 @@ class SecretsKind:
         if "allow" not in given:
             return SecretsCheck(principle, _NONE)
         several = isinstance(given["allow"], list)
-        return SecretsCheck(
-            principle, compiled(strings(given["allow"], ("allow",)), ("allow",), several=several)
-        )
+        return SecretsCheck(principle, compiled(strings(given["allow"], ("allow",)), ("allow",), several=several))
 
     def loosened(self, base: object, extended: object) -> str | None:
         old, new = (_allowed(settings) for settings in (base, extended))

@@ -42,9 +42,7 @@ class ShapeCheck(msgspec.Struct, frozen=True):
             found += self._size(segment)
             for name in self.denied:
                 found += self._characters(segment, name)
-        return found or (
-            Finding(self.principle, "shape/size", "upheld", "Size and characters are as allowed."),
-        )
+        return found or (Finding(self.principle, "shape/size", "upheld", "Size and characters are as allowed."),)
 
     def _size(self, segment: Segment) -> Iterator[Finding]:
         size = len(segment.text.encode("utf-8", "surrogatepass"))
@@ -65,9 +63,7 @@ class ShapeCheck(msgspec.Struct, frozen=True):
                 return
             span = span_of(segment, match.start(), match.end())
             reason = f"The text has {what}."
-            yield Finding(
-                self.principle, f"shape/{name}", "violated", reason, (span,), f"U+{ord(match[0]):04X}"
-            )
+            yield Finding(self.principle, f"shape/{name}", "violated", reason, (span,), f"U+{ord(match[0]):04X}")
 
 
 class ShapeKind:
@@ -101,9 +97,7 @@ class ShapeKind:
         )
 
     def loosened(self, base: object, extended: object) -> str | None:
-        old, new = (
-            fields(settings, ("max_bytes", "max_lines", *_FORBIDDEN)) for settings in (base, extended)
-        )
+        old, new = (fields(settings, ("max_bytes", "max_lines", *_FORBIDDEN)) for settings in (base, extended))
         for name in old:
             if name not in new:
                 return f"drops '{name}'"

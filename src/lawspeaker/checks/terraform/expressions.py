@@ -24,7 +24,7 @@ _ESCAPES: Final = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\\\": "\
 _NAMES: Final = re.compile(r"\b(?:var|local|data|module|each|count|path|[a-z]\w*_\w+)(?:\.[A-Za-z_][\w-]*)+")
 
 
-class TooDeep(Exception):
+class TooDeepError(Exception):
     """Nested beyond what any person writes."""
 
 
@@ -32,7 +32,7 @@ def expression(text: str, node: tree_sitter.Node) -> Expression:
     """The expression at `node` of `text`; opaque where it is not one that can be evaluated, or too deep."""
     try:
         return _expression(text, node, 0)
-    except TooDeep:
+    except TooDeepError:
         return Opaque()
 
 
@@ -45,7 +45,7 @@ def unquote(raw: str) -> str:
 
 def _expression(text: str, node: tree_sitter.Node, depth: int) -> Expression:
     if depth > _MAX_DEPTH:
-        raise TooDeep
+        raise TooDeepError
     read = _READERS.get(node.type)
     return read(text, node, depth + 1) if read else _opaque(text, node)
 

@@ -1,51 +1,87 @@
 """The kind `terraform`: rules on Terraform programs, wherever in an exchange they stand."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from lawspeaker.checks.settings import missing, strings
+from lawspeaker.checks.terraform.module import Module, module
+from lawspeaker.checks.terraform.rules import RULES
+from lawspeaker.checks.terraform.source import Code, Source, code_in
+from lawspeaker.checks.terraform.verdict import Rule, Verdict
 from lawspeaker.constitution.kinds import Check, SettingsError
 from lawspeaker.exchange import Exchange, Scope
-from lawspeaker.finding import Finding
+from lawspeaker.finding import Finding, span_of
 
-RULES: Final = (
-    "public-storage",
-    "public-database",
-    "open-admin-ingress",
-    "unencrypted-at-rest",
-    "plain-text-secret",
-    "wildcard-action",
-)
+# More places than a person reads; a program with more is as violated as one with these.
+_LIMIT: Final = 100
+_UNREAD: Final = "Part of the file cannot be read, and it may matter here."
 
 
 class TerraformCheck(msgspec.Struct, frozen=True):
     principle: str
-    rules: tuple[str, ...]
+    rules: tuple[Rule, ...]
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
-        return [
-            Finding(self.principle, f"terraform/{rule}", "inconclusive", "The rule is not built yet.")
-            for rule in self.rules
-        ]
+        code = code_in(exchange, scopes)
+        return [finding for rule in self.rules for finding in self._findings(rule, code)]
+
+    def _findings(self, rule: Rule, code: Code) -> list[Finding]:
+        check = f"terraform/{rule.id}"
+        found: list[Finding] = []
+        for program in code.programs:
+            found += self._program(rule, check, program)
+        for foreign in code.foreign:
+            reason = f"This check cannot read {foreign.language} yet."
+            found.append(Finding(self.principle, check, "inconclusive", reason, (foreign.span,)))
+        return found or [Finding(self.principle, check, "not_applicable", "There is nothing here that it judges.")]
+
+    def _program(self, rule: Rule, check: str, program: Sequence[Source]) -> Iterator[Finding]:
+        """What `rule` finds in one program: what is wrong or unknown, else one finding that all is well."""
+        read = module(tuple(source.text for source in program))
+        verdicts = sorted(
+            dict.fromkeys(verdict for judgement in rule.judgements for verdict in judgement(read)),
+            key=lambda verdict: (verdict.place.file, verdict.place.start),
+        )
+        judged = [verdict for verdict in verdicts if verdict.outcome != "upheld"][:_LIMIT]
+        for verdict in judged:
+            span = program[verdict.place.file].span(verdict.place.start, verdict.place.end)
+            yield Finding(self.principle, check, verdict.outcome, f"{verdict.reason}.", (span,))
+        fine = [verdict for verdict in verdicts if verdict.outcome == "upheld"]
+        if read.broken and not judged and (fine or _matters(rule, read)):
+            span = span_of(program[0].segment, 0, len(program[0].segment.text))
+            yield Finding(self.principle, check, "inconclusive", _UNREAD, (span,))
+        elif fine and not judged:
+            yield Finding(self.principle, check, "upheld", _well(fine))
+
+
+def _matters(rule: Rule, read: Module) -> bool:
+    """Whether what cannot be read of a program speaks of what `rule` judges."""
+    return any(re.search(rule.reads, text) for text in read.unread)
+
+
+def _well(fine: Sequence[Verdict]) -> str:
+    more = f" and {len(fine) - 1} more" if len(fine) > 1 else ""
+    return f"{fine[0].reason}{more}: nothing wrong was found."
 
 
 class TerraformKind:
     name: Final = "terraform"
-    version: Final = "0"
+    version: Final = "1"
     schema: Final[Mapping[str, object]] = {
         "description": "Ids of rules.",
         "anyOf": [{"enum": list(RULES)}, {"type": "array", "minItems": 1, "items": {"enum": list(RULES)}}],
     }
 
     def prepare(self, settings: object, principle: str) -> Check:
-        rules = strings(settings)
-        for index, rule in enumerate(rules):
-            if rule not in RULES:
+        ids = strings(settings)
+        for index, id in enumerate(ids):
+            if id not in RULES:
                 place = (index,) if isinstance(settings, list) else ()
-                raise SettingsError(f"unknown rule '{rule}'; known are {', '.join(RULES)}", place)
-        return TerraformCheck(principle, tuple(dict.fromkeys(rules)))
+                raise SettingsError(f"unknown rule '{id}'; known are {', '.join(RULES)}", place)
+        return TerraformCheck(principle, tuple(RULES[id] for id in dict.fromkeys(ids)))
 
     def loosened(self, base: object, extended: object) -> str | None:
         return missing("the rule", strings(base), strings(extended))

@@ -101,11 +101,7 @@ def module(texts: tuple[str, ...]) -> Module:
         for block in program.blocks:
             for resource in _resources(block, file, scope):
                 resources.setdefault(resource.type, []).append(resource)
-    unread = [
-        text[start:end]
-        for text, program in zip(texts, programs, strict=True)
-        for start, end in program.unread
-    ]
+    unread = [text[start:end] for text, program in zip(texts, programs, strict=True) for start, end in program.unread]
     broken = [
         texts[file][block.start : block.end]
         for file, program in enumerate(programs)

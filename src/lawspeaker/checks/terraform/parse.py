@@ -9,12 +9,13 @@ characters.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import tree_sitter
 import tree_sitter_hcl
 
-from lawspeaker.checks.terraform.expressions import TooDeep, expression, unquote
+from lawspeaker.checks.terraform.expressions import TooDeepError, expression, unquote
 from lawspeaker.checks.terraform.syntax import Attribute, Block, Opaque, Program
 
 # Beyond this the parser takes seconds; no person writes such a file, and inconclusive says that it was not read.
@@ -46,7 +47,7 @@ def parse(text: str) -> Program:
         return program
     bounds = [*starts, len(text)]
     pieces = [_read(text[: starts[0]], 0)]
-    pieces += [_read(text[a:b], a) for a, b in zip(bounds, bounds[1:], strict=False)]
+    pieces += [_read(text[a:b], a) for a, b in pairwise(bounds)]
     return Program(
         tuple(block for piece in pieces for block in piece.blocks),
         tuple(place for piece in pieces for place in piece.unread),
@@ -64,7 +65,7 @@ def _read(text: str, offset: int) -> Program:
         if node.type == "block":
             try:
                 blocks.append(reader.block(node, 0))
-            except TooDeep:
+            except TooDeepError:
                 unread.append((offset + node.start_byte, offset + node.end_byte))
         elif node.type != "comment" and _CODE.search(text, node.start_byte, node.end_byte):
             unread.append((offset + node.start_byte, offset + node.end_byte))
@@ -99,7 +100,7 @@ class _Reader:
 
     def block(self, node: tree_sitter.Node, depth: int) -> Block:
         if depth > _MAX_DEPTH:
-            raise TooDeep
+            raise TooDeepError
         words: list[str] = []
         header = node.end_byte
         body: tree_sitter.Node | None = None

@@ -1,9 +1,8 @@
 """Where Terraform stands in an exchange.
 
-In files by their name, in fenced code whatever its label says, between the fences, and in the strings of a tool
-call's arguments. Spans always refer to the text of the part; inside a tool call's JSON they cover all of it, since
-its escapes have no place of their own in the program.
-"""
+In files by their name, in fenced code whatever its label says, between the fences, and in the strings of a
+tool call's arguments. Spans always refer to the text of the part; inside a tool call's JSON they cover all
+of it, since its escapes have no place of their own in the program."""
 
 import json
 import re
@@ -21,21 +20,22 @@ from lawspeaker.finding import Span, span_of
 _LABELS: Final = frozenset({"hcl", "hcl2", "terraform", "tf", "opentofu"})
 _LAST_BRACE: Final = re.compile(r"^[ \t]*\}[ \t]*$", re.MULTILINE)
 # Other infrastructure code, which no rule can read yet.
-_FOREIGN: Final[Mapping[str, re.Pattern[str]]] = {
-    "CloudFormation": re.compile(r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),
-    "Kubernetes YAML": re.compile(
-        r"^[ \t>]*apiVersion:\s*\S+[\s\S]{0,2000}?^[ \t>]*kind:\s*\w", re.MULTILINE
+_FOREIGN: Final[Mapping[str, tuple[re.Pattern[str], ...]]] = {
+    "CloudFormation": (re.compile(r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),),
+    "Kubernetes YAML": (
+        re.compile(r"^[ \t>]*apiVersion:[ \t]*\S", re.MULTILINE),
+        re.compile(r"^[ \t>]*kind:[ \t]*\w", re.MULTILINE),
     ),
-    "Azure templates": re.compile(
-        r"schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\.", re.MULTILINE
-    ),
-    "Pulumi or CDK programs": re.compile(r"\b(?:import|from|require\()\s*.{0,80}\b(?:aws[-_]cdk|pulumi)"),
-    "Terraform plans in JSON": re.compile(r'"resource_changes"\s*:'),
+    "Azure templates": (re.compile(r"schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\.", re.MULTILINE),),
+    "Pulumi or CDK programs": (re.compile(r"\b(?:import|from|require\().{0,80}\b(?:aws[-_]cdk|pulumi)"),),
+    "Terraform plans in JSON": (re.compile(r'"resource_changes"\s*:'),),
 }
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A piece of Terraform: `text` stands at `start` of the segment, or somewhere in it where `start` is None."""
+    """A piece of Terraform: `text` stands at `start` of the segment, or somewhere in it where `start` is
+    None.
+    """
 
     segment: Segment
     text: str
@@ -111,8 +111,8 @@ def _raw(segment: Segment, start: int, end: int) -> Iterator[Source]:
 
 
 def _programs(sources: Sequence[Source]) -> list[tuple[Source, ...]]:
-    """One module, unless two sources declare the same resource: then they are versions of each other, and what is
-    safe in one says nothing about the other."""
+    """One module, unless two sources declare the same resource: then they are versions of each other, and
+    what is safe in one says nothing about the other."""
     seen: set[tuple[str, ...]] = set()
     for source in sources:
         declared = {block.labels for block in parse(source.text).blocks if block.type == "resource"}
@@ -143,7 +143,7 @@ def _foreign(segment: Segment) -> Iterator[Foreign]:
 
 
 def _languages(text: str) -> list[str]:
-    return [language for language, pattern in _FOREIGN.items() if pattern.search(text)]
+    return [language for language, patterns in _FOREIGN.items() if all(pattern.search(text) for pattern in patterns)]
 
 
 def _strings(arguments: str) -> Iterator[str]:

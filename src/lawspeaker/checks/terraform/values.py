@@ -1,9 +1,9 @@
 """What an expression comes to, as far as the program itself says.
 
-Known are literals, variables by their defaults, locals, and the few functions that only pass values on. Everything
-else is `Unknown` and says which value is not known; a rule that needs it is inconclusive. Widen this module, not the
-rules, to know more. Self-referring locals, long chains and values that grow by doubling end in `Unknown` too.
-"""
+Known are literals, variables by their defaults, locals, and the few functions that only pass values on.
+Everything else is `Unknown` and says which value is not known; a rule that needs it is inconclusive. Widen
+this module, not the rules, to know more. Self-referring locals, long chains and values that grow by
+doubling end in `Unknown` too."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -30,8 +30,8 @@ _MAX_ITEMS: Final = 10_000
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """A value that the program does not say. `what` names it for a reason; `targets` are the addresses that it
-    refers to; `parts` are the pieces of a template that is known in part."""
+    """A value that the program does not say. `what` names it for a reason; `targets` are the addresses that
+    it refers to; `parts` are the pieces of a template that is known in part."""
 
     what: str
     targets: tuple[str, ...] = ()
@@ -41,6 +41,12 @@ class Unknown(msgspec.Struct, frozen=True):
     def known(self) -> str:
         """The text around what is not known."""
         return "".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it may be anything that a caller chooses. An attribute of a resource, a data source or a
+        module is not: it names something that exists."""
+        return not self.targets or any(not _names_object(target) for target in self.targets)
 
 
 Value: TypeAlias = Scalar | Unknown | tuple["Value", ...] | Mapping[str, "Value"]
@@ -71,9 +77,7 @@ class Scope:
         if isinstance(expression, Literal):
             return expression.value
         if isinstance(expression, Opaque):
-            return Unknown(
-                " and ".join(expression.names) or "an expression", tuple(map(_address, expression.names))
-            )
+            return Unknown(" and ".join(expression.names) or "an expression", tuple(map(_address, expression.names)))
         return _EVALUATORS[type(expression)](self, expression)
 
     def reference(self, reference: Reference) -> Value:
@@ -133,14 +137,13 @@ class Scope:
 
 
 def document(value: Value) -> Value:
-    """The data of a JSON document: `jsonencode(…)` is data already, a text is read, and what a template leaves open
-    stays unknown inside the data."""
+    """The data of a JSON document: `jsonencode(…)` is data already, a text is read, and what a template
+    leaves open stays unknown inside the data."""
     if isinstance(value, str):
         return _from_json(value, ())
     if isinstance(value, Unknown) and value.parts:
         marked = "".join(
-            part if isinstance(part, str) else f"\ue000{index}\ue001"
-            for index, part in enumerate(value.parts)
+            part if isinstance(part, str) else f"\ue000{index}\ue001" for index, part in enumerate(value.parts)
         )
         data = _from_json(marked, value.parts)
         return value if isinstance(data, Unknown) else data
@@ -175,9 +178,7 @@ def _joined(parts: list[Value]) -> Value:
         return Unknown("a very long text")
     unknown = [part for part in parts if isinstance(part, Unknown)]
     what = unknown[0].what if unknown else "a text made of lists"
-    flat = tuple(
-        inner for part in parts for inner in (part.parts or (part,) if isinstance(part, Unknown) else (part,))
-    )
+    flat = tuple(inner for part in parts for inner in (part.parts or (part,) if isinstance(part, Unknown) else (part,)))
     targets = tuple(target for part in unknown for target in part.targets)
     return Unknown(what, targets[:20], flat if len(flat) <= _MAX_ITEMS else ())
 
@@ -198,6 +199,11 @@ def _written(steps: tuple[str | int | None, ...]) -> str:
     return ".".join("*" if step is None else str(step) for step in steps[:6])[:80]
 
 
+def _names_object(target: str) -> bool:
+    root, _, step = target.partition(".")
+    return root in {"data", "module"} or ("_" in root and step not in {"key", "value"})
+
+
 def _address(name: str) -> str:
     """`aws_s3_bucket.b.id` → `aws_s3_bucket.b`; `data.` counts as part of the type."""
     parts = name.split(".")
@@ -212,7 +218,9 @@ def _from_json(text: str, parts: tuple[Value, ...]) -> Value:
 
 
 def _restored(data: Any, parts: tuple[Value, ...]) -> Value:
-    """Parsed JSON as a value, with the marks of unknown parts turned back. The JSON parser bounds the depth."""
+    """Parsed JSON as a value, with the marks of unknown parts turned back. The JSON parser bounds the
+    depth.
+    """
     if isinstance(data, dict):
         return {key: _restored(value, parts) for key, value in data.items()}
     if isinstance(data, list):

@@ -1,0 +1,126 @@
+"""Encryption at rest: data stores that lie on disk as they are.
+
+Most services need a switch, and the switches are data here. A service that always encrypts (S3 and
+DynamoDB, all of Google Cloud, Azure's disks) is upheld by being itself, unless a program switches it off.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from lawspeaker.checks.terraform.module import Body, Module, Resource
+from lawspeaker.checks.terraform.values import Unknown, Value, targets_of
+from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, upheld, violated
+
+_OFF: Final = (False, "false", "NONE", "Disabled", "DISABLED")
+
+
+class Switch(NamedTuple):
+    """`attribute` of the block at `path` switches encryption on. `default` is what its absence means;
+    `skip`, that where the block is absent there is nothing to encrypt."""
+
+    type: str
+    attribute: str
+    path: tuple[str, ...] = ()
+    default: Literal["off", "on"] = "off"
+    skip: bool = False
+
+
+SWITCHES: Final = (
+    Switch("aws_ebs_volume", "encrypted"),
+    Switch("aws_ebs_snapshot_copy", "encrypted"),
+    Switch("aws_ebs_encryption_by_default", "enabled", default="on"),
+    Switch("aws_instance", "encrypted", ("root_block_device",), skip=True),
+    Switch("aws_instance", "encrypted", ("ebs_block_device",), skip=True),
+    Switch("aws_launch_configuration", "encrypted", ("root_block_device",), skip=True),
+    Switch("aws_launch_configuration", "encrypted", ("ebs_block_device",), skip=True),
+    Switch("aws_launch_template", "encrypted", ("block_device_mappings", "ebs"), skip=True),
+    Switch("aws_efs_file_system", "encrypted"),
+    Switch("aws_rds_cluster", "storage_encrypted"),
+    Switch("aws_rds_global_cluster", "storage_encrypted"),
+    Switch("aws_db_instance", "storage_encrypted"),
+    Switch("aws_docdb_cluster", "storage_encrypted"),
+    Switch("aws_neptune_cluster", "storage_encrypted"),
+    Switch("aws_redshift_cluster", "encrypted"),
+    Switch("aws_elasticache_replication_group", "at_rest_encryption_enabled"),
+    Switch("aws_dax_cluster", "enabled", ("server_side_encryption",)),
+    Switch("aws_kinesis_stream", "encryption_type"),
+    Switch("aws_elasticsearch_domain", "enabled", ("encrypt_at_rest",)),
+    Switch("aws_opensearch_domain", "enabled", ("encrypt_at_rest",)),
+    Switch("aws_workspaces_workspace", "root_volume_encryption_enabled"),
+    Switch("aws_workspaces_workspace", "user_volume_encryption_enabled"),
+    Switch("aws_sqs_queue", "sqs_managed_sse_enabled", default="on"),
+    Switch("azurerm_managed_disk", "enabled", ("encryption_settings",), "on", skip=True),
+    Switch("azurerm_data_lake_store", "encryption_state", default="on"),
+)
+_ALWAYS: Final = (
+    "aws_s3_bucket",
+    "aws_dynamodb_table",
+    "aws_fsx_lustre_file_system",
+    "aws_fsx_windows_file_system",
+    "azurerm_storage_account",
+    "google_storage_bucket",
+    "google_compute_disk",
+    "google_sql_database_instance",
+)
+# Where a store is made from another, it is encrypted as the other is.
+_INHERITS: Final = ("replicate_source_db", "replication_source_identifier", "snapshot_identifier", "snapshot_id")
+_KEYS: Final = ("kms_key_id", "kms_master_key_id", "kms_key_arn")
+
+
+def switched_off(module: Module) -> Iterator[Verdict]:
+    """A store whose encryption is off, or needs a switch that is not there."""
+    for switch in SWITCHES:
+        for resource in module.of(switch.type):
+            bodies = nested(resource, switch.path)
+            for body in bodies:
+                yield from each(resource, _judge(resource, body, switch, module))
+            if not bodies and not switch.skip:
+                yield violated(resource, "encryption at rest is not switched on")
+
+
+def always_on(module: Module) -> Iterator[Verdict]:
+    """Services that encrypt whatever they are told."""
+    yield from map(upheld, module.of(*_ALWAYS))
+
+
+RULE: Final = Rule(
+    "unencrypted-at-rest",
+    (switched_off, always_on),
+    "|".join(sorted({switch.type for switch in SWITCHES} | set(_ALWAYS))),
+)
+
+
+def _judge(resource: Resource, body: Body, switch: Switch, module: Module) -> Iterator[Verdict]:
+    value = body.get(switch.attribute)
+    if isinstance(value, Unknown):
+        yield undecided(resource, "whether it is encrypted at rest", value, body.at(switch.attribute))
+    elif value in _OFF:
+        if any(body.get(key) for key in _KEYS) and value != "NONE" and resource.type == "aws_sqs_queue":
+            return  # a queue has either its own key or the service's
+        yield violated(resource, "encryption at rest is switched off", body.at(switch.attribute))
+    elif value is None and switch.default == "off" and not _encrypted_elsewhere(resource, body, module):
+        source = next((name for name in _INHERITS if body.get(name)), "")
+        if source:
+            yield _inherited(resource, body.get(source), module)
+        else:
+            yield violated(resource, "encryption at rest is not switched on", body.place)
+
+
+def _encrypted_elsewhere(resource: Resource, body: Body, module: Module) -> bool:
+    """Whether something other than the switch sees to it."""
+    if resource.type == "aws_rds_cluster":
+        return resource.get("engine_mode") == "serverless"
+    if resource.type == "aws_elasticache_replication_group":
+        return resource.get("engine") == "valkey"
+    if body.get("encrypted") is None and ("ebs" in resource.type or body is not resource):
+        return any(found.get("enabled") is not False for found in module.of("aws_ebs_encryption_by_default"))
+    return False
+
+
+def _inherited(resource: Resource, value: Value, module: Module) -> Verdict:
+    """A copy is encrypted if what it copies is, where that is in the program."""
+    for source in filter(None, map(module.at, targets_of(value))):
+        if source.get("storage_encrypted") is True or source.get("encrypted") is True:
+            return upheld(resource)
+    unknown = value if isinstance(value, Unknown) else Unknown("the encryption of its source")
+    return undecided(resource, "whether it is encrypted at rest", unknown)

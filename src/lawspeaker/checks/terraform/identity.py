@@ -1,0 +1,105 @@
+"""Identity: permissions that name every action."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lawspeaker.checks.terraform.module import Body, Module, Resource
+from lawspeaker.checks.terraform.policy import DOCUMENT, Statement, of_document, statements
+from lawspeaker.checks.terraform.values import Unknown, leaves, targets_of
+from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, violated
+
+_POLICIES: Final = (
+    "aws_iam_policy",
+    "aws_iam_role_policy",
+    "aws_iam_user_policy",
+    "aws_iam_group_policy",
+    "aws_ssoadmin_permission_set_inline_policy",
+)
+_ATTACHMENTS: Final = (
+    "aws_iam_role_policy_attachment",
+    "aws_iam_user_policy_attachment",
+    "aws_iam_group_policy_attachment",
+    "aws_iam_policy_attachment",
+    "aws_ssoadmin_managed_policy_attachment",
+)
+_ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
+_WILDCARD: Final = re.compile(r"\*|\*:\*|[A-Za-z0-9-]+:\*+")
+
+
+def policies(module: Module) -> Iterator[Verdict]:
+    """A policy for a user, group or role."""
+    for resource in module.of(*_POLICIES):
+        name = "inline_policy" if resource.type.startswith("aws_ssoadmin") else "policy"
+        yield from each(resource, _policy(resource, resource, name, module))
+    for resource in module.of("aws_iam_role"):
+        inline = resource.children("inline_policy")
+        for body in inline:
+            yield from each(resource, _policy(resource, body, "policy", module))
+
+
+def documents(module: Module) -> Iterator[Verdict]:
+    """A policy document. One with principals belongs to a resource (a key, a bucket), where every action on
+    that one resource is the documented way to hand it to its account."""
+    for resource in module.of(DOCUMENT):
+        yield from each(resource, _judge(resource, of_document(resource, module)))
+
+
+def attachments(module: Module) -> Iterator[Verdict]:
+    """AWS's own AdministratorAccess, attached or managed by a role."""
+    for resource in module.of(*_ATTACHMENTS, "aws_iam_role"):
+        names = ("policy_arn", "managed_policy_arn", "managed_policy_arns")
+        given = [(name, leaf) for name in names for leaf in leaves(resource.get(name))]
+        wrong = (
+            violated(resource, "AdministratorAccess allows every action", resource.at(name))
+            for name, leaf in given
+            if isinstance(leaf, str) and leaf.endswith(_ADMINISTRATOR)
+        )
+        if any(leaf is not None for _, leaf in given):
+            yield from each(resource, wrong)
+
+
+def azure_roles(module: Module) -> Iterator[Verdict]:
+    """An Azure role of one's own that allows `*`."""
+    for resource in module.of("azurerm_role_definition"):
+        wrong = (
+            violated(resource, "the role allows every action", body.at("actions"))
+            for body in nested(resource, ("permissions",))
+            if "*" in [leaf for leaf in leaves(body.get("actions")) if isinstance(leaf, str)]
+        )
+        yield from each(resource, wrong)
+
+
+RULE: Final = Rule(
+    "wildcard-action",
+    (policies, documents, attachments, azure_roles),
+    r"aws_iam_|aws_ssoadmin_|azurerm_role_definition\b",
+)
+
+
+def _policy(resource: Resource, body: Body, name: str, module: Module) -> Iterator[Verdict]:
+    value = body.get(name)
+    sources = [module.at(target) for target in targets_of(value)]
+    if value is None or any(source is not None and source.type == DOCUMENT for source in sources):
+        return  # the document is judged where it stands
+    yield from _judge(resource, statements(value, body.at(name), module))
+
+
+def _judge(resource: Resource, found: Iterator[Statement | Unknown]) -> Iterator[Verdict]:
+    for statement in found:
+        if isinstance(statement, Unknown):
+            if statement.is_input or not statement.targets:
+                yield undecided(resource, "which actions the policy allows", statement)
+        elif statement.allows and statement.principals is None:
+            yield from _statement(resource, statement)
+
+
+def _statement(resource: Resource, statement: Statement) -> Iterator[Verdict]:
+    if statement.not_actions is not None:
+        yield violated(resource, "a statement allows all actions but a few", statement.place)
+    for leaf in leaves(statement.actions):
+        if isinstance(leaf, Unknown) and not leaf.known:
+            yield undecided(resource, "which actions the policy allows", leaf, statement.place)
+        elif isinstance(leaf, str) and _WILDCARD.fullmatch(leaf):
+            what = "every action" if leaf in {"*", "*:*"} else f"every action of {leaf.partition(':')[0]}"
+            yield violated(resource, f"a statement allows {what}", statement.place)

@@ -1,0 +1,170 @@
+"""Open ingress: administration and database ports that the whole internet may connect to."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from lawspeaker.checks.terraform.addresses import is_everyone, port_range
+from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
+from lawspeaker.checks.terraform.values import Unknown, Value, leaves
+from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, undecided, violated
+
+# Services that are for administrators and applications, never for the public.
+PORTS: Final[Mapping[int, str]] = {
+    21: "FTP", 22: "SSH", 23: "Telnet", 111: "RPC", 135: "RPC", 137: "NetBIOS", 139: "NetBIOS", 389: "LDAP",
+    445: "SMB", 512: "rexec", 513: "rlogin", 514: "rsh", 873: "rsync", 1433: "SQL Server", 1434: "SQL Server",
+    1521: "Oracle", 2049: "NFS", 2181: "ZooKeeper", 2375: "Docker", 2376: "Docker", 2379: "etcd", 2380: "etcd",
+    3306: "MySQL", 3389: "RDP", 4333: "mSQL", 5432: "PostgreSQL", 5439: "Redshift", 5500: "VNC", 5601: "Kibana",
+    5671: "AMQP", 5672: "AMQP", 5900: "VNC", 5984: "CouchDB", 5985: "WinRM", 5986: "WinRM", 6379: "Redis",
+    6443: "Kubernetes", 7000: "Cassandra", 7001: "Cassandra", 8020: "HDFS", 9042: "Cassandra", 9092: "Kafka",
+    9200: "Elasticsearch", 9300: "Elasticsearch", 10250: "Kubernetes", 11211: "memcached", 27017: "MongoDB",
+    27018: "MongoDB", 50070: "HDFS",
+}  # fmt: skip
+_GROUPS: Final = ("aws_security_group", "aws_default_security_group")
+_ALL_PROTOCOLS: Final = frozenset({"-1", "all", "*", "any"})
+_WITH_PORTS: Final = _ALL_PROTOCOLS | {"tcp", "udp", "6", "17"}
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """Who may connect to which ports, as one rule says it."""
+
+    sources: tuple[Value, ...]
+    protocol: Value
+    ports: tuple[tuple[int, int] | Unknown, ...]
+    place: Place
+
+
+def security_group(module: Module) -> Iterator[Verdict]:
+    """AWS: the inline `ingress` of a security group."""
+    for resource in module.of(*_GROUPS):
+        openings = [_aws(rule, ("cidr_blocks", "ipv6_cidr_blocks")) for rule in resource.children("ingress")]
+        yield from each(resource, _judge(resource, openings))
+
+
+def security_group_rule(module: Module) -> Iterator[Verdict]:
+    """AWS: an ingress rule of its own, in the old form and the new."""
+    for resource in module.of("aws_security_group_rule"):
+        if resource.get("type") != "egress":
+            yield from each(resource, _judge(resource, [_aws(resource, ("cidr_blocks", "ipv6_cidr_blocks"))]))
+    for resource in module.of("aws_vpc_security_group_ingress_rule"):
+        yield from each(resource, _judge(resource, [_aws(resource, ("cidr_ipv4", "cidr_ipv6"))]))
+
+
+def google_firewall(module: Module) -> Iterator[Verdict]:
+    """Google Cloud: an ingress rule; one that names no source lets every address in."""
+    for resource in module.of("google_compute_firewall"):
+        if resource.get("direction") in (None, "INGRESS") and resource.get("disabled") is not True:
+            yield from each(resource, _judge(resource, _google(resource)))
+
+
+def azure_security_rule(module: Module) -> Iterator[Verdict]:
+    """Azure: an inbound rule that allows, on its own or inside its group."""
+    for resource in module.of("azurerm_network_security_rule"):
+        yield from each(resource, _judge(resource, _azure(resource)))
+    for resource in module.of("azurerm_network_security_group"):
+        openings = [opening for rule in resource.children("security_rule") for opening in _azure(rule)]
+        yield from each(resource, _judge(resource, openings))
+
+
+RULE: Final = Rule(
+    "open-admin-ingress",
+    (security_group, security_group_rule, google_firewall, azure_security_rule),
+    r"aws_(?:default_|vpc_)?security_group|google_compute_firewall\b|azurerm_network_security_",
+)
+
+
+def _judge(resource: Resource, openings: list[Opening]) -> Iterator[Verdict]:
+    for opening in openings:
+        source = _widest(opening.sources)
+        if source is False:
+            continue
+        what = _exposed(opening)
+        if isinstance(source, Unknown) and what:
+            target = what if isinstance(what, str) else "its ports"
+            yield undecided(resource, f"who may reach {target}", source, opening.place)
+        elif isinstance(what, Unknown):
+            yield undecided(resource, "which ports are open to every address", what, opening.place)
+        elif what:
+            yield violated(resource, f"{what} can be reached from every address on the internet", opening.place)
+
+
+def _widest(sources: tuple[Value, ...]) -> bool | Unknown:
+    """Whether one of `sources` is everyone; unknown if one may be."""
+    judged = [is_everyone(leaf) for source in sources for leaf in leaves(source)]
+    if any(one is True for one in judged):
+        return True
+    return next((one for one in judged if isinstance(one, Unknown)), False)
+
+
+def _exposed(opening: Opening) -> str | Unknown:
+    """What the ports of `opening` expose, in words; empty for ports that may be public."""
+    protocol = opening.protocol
+    if isinstance(protocol, Unknown):
+        return protocol
+    name = str(protocol).lower()
+    if name not in _WITH_PORTS:
+        return ""
+    if name in _ALL_PROTOCOLS:
+        return "every port"
+    unknown: Unknown | None = None
+    for ports in opening.ports:
+        if isinstance(ports, Unknown):
+            unknown = ports
+            continue
+        exposed = [port for port in PORTS if ports[0] <= port <= ports[1]]
+        if len(exposed) == len(PORTS):
+            return "every port"
+        if exposed:
+            more = f" and {len(exposed) - 1} more" if len(exposed) > 1 else ""
+            return f"port {exposed[0]} ({PORTS[exposed[0]]}){more}"
+    return unknown or ""
+
+
+def _aws(rule: Body, sources: tuple[str, str]) -> Opening:
+    protocol = rule.get("protocol") if "protocol" in rule.values else rule.get("ip_protocol")
+    first, last = port_range(rule.get("from_port")), port_range(rule.get("to_port"))
+    ports: tuple[int, int] | Unknown
+    if isinstance(first, Unknown):
+        ports = first
+    elif isinstance(last, Unknown):
+        ports = last
+    else:
+        # Without ports a rule is for all of them; -1 is the word for that.
+        low = first[0] if first else 0
+        ports = (max(low, 0), last[1] if last and last[1] > 0 else 65535 if low <= 0 else low)
+    open_at = next((name for name in sources if rule.get(name)), sources[0])
+    return Opening(tuple(rule.get(name) for name in sources), protocol, (ports,), rule.at(open_at))
+
+
+def _google(resource: Resource) -> list[Opening]:
+    ranges = resource.get("source_ranges")
+    if ranges is None and not resource.get("source_tags") and not resource.get("source_service_accounts"):
+        ranges = ("0.0.0.0/0",)
+    return [
+        Opening((ranges,), allow.get("protocol"), _ports(allow.get("ports")), resource.at("source_ranges"))
+        for allow in resource.children("allow")
+    ]
+
+
+def _azure(rule: Body) -> list[Opening]:
+    if _word(rule.get("direction")) == "outbound" or _word(rule.get("access")) == "deny":
+        return []
+    sources = (rule.get("source_address_prefix"), rule.get("source_address_prefixes"))
+    single, several = rule.get("destination_port_range"), rule.get("destination_port_ranges")
+    ports = _ports(tuple(value for value in (single, several) if value is not None) or None)
+    protocol = rule.get("protocol")
+    # `*` is any protocol there, but the ports still count.
+    return [Opening(sources, "tcp" if protocol == "*" else protocol, ports, rule.at("source_address_prefix"))]
+
+
+def _ports(value: Value) -> tuple[tuple[int, int] | Unknown, ...]:
+    """The ranges in a list of ports; all of them where there is no list."""
+    if value is None or value == ():
+        return ((0, 65535),)
+    ranges = (port_range(leaf) for leaf in leaves(value))
+    return tuple(one for one in ranges if one is not None)
+
+
+def _word(value: Value) -> str:
+    return value.lower() if isinstance(value, str) else ""

@@ -1,0 +1,22 @@
+"""All rules, by id."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from lawspeaker.checks.terraform import credentials, database, encryption, identity, ingress, storage
+from lawspeaker.checks.terraform.verdict import Rule
+
+RULES: Final[Mapping[str, Rule]] = MappingProxyType(
+    {
+        rule.id: rule
+        for rule in (
+            storage.RULE,
+            database.RULE,
+            ingress.RULE,
+            encryption.RULE,
+            credentials.RULE,
+            identity.RULE,
+        )
+    }
+)

@@ -1,0 +1,193 @@
+"""Public storage: buckets, objects and containers that everyone on the internet can read or write."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from lawspeaker.checks.terraform.module import Body, Module, Resource
+from lawspeaker.checks.terraform.policy import statements
+from lawspeaker.checks.terraform.values import Unknown, Value, leaves, targets_of
+from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, upheld, violated
+
+_ACLS: Final[Mapping[str, str]] = {
+    "public-read": "lets everyone on the internet read",
+    "public-read-write": "lets everyone on the internet read and write",
+    "authenticated-read": "lets everybody with any AWS account read",
+    "website": "lets everyone on the internet read",
+}
+_GROUPS: Final = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
+_EVERYONE: Final = frozenset({"allUsers", "allAuthenticatedUsers"})
+_WITH_ACL: Final = ("aws_s3_bucket", "aws_s3_bucket_acl", "aws_s3_object", "aws_s3_bucket_object", "aws_s3_object_copy")
+_WITH_MEMBERS: Final = ("google_storage_bucket_iam_member", "google_storage_bucket_iam_binding")
+_WITH_ENTITY: Final = (
+    "google_storage_bucket_access_control",
+    "google_storage_default_object_access_control",
+    "google_storage_object_access_control",
+)
+_WITH_ROLES: Final = ("google_storage_bucket_acl", "google_storage_default_object_acl", "google_storage_object_acl")
+
+
+def s3_acl(module: Module) -> Iterator[Verdict]:
+    """An ACL for everyone, unless a public access block makes S3 refuse or ignore public ACLs."""
+    for resource in module.of(*_WITH_ACL):
+        yield from each(resource, _unless_blocked(resource, _public_acl(resource), _ACL_SWITCHES, module))
+
+
+def s3_policy(module: Module) -> Iterator[Verdict]:
+    """A bucket policy that allows everyone, unless a public access block refuses or restricts public
+    policies.
+    """
+    for resource in module.of("aws_s3_bucket_policy", "aws_s3_bucket"):
+        if resource.get("policy") is not None:
+            yield from each(
+                resource, _unless_blocked(resource, _public_policy(resource, module), _POLICY_SWITCHES, module)
+            )
+
+
+def gcs_members(module: Module) -> Iterator[Verdict]:
+    """A role for `allUsers` or `allAuthenticatedUsers`, unless public access prevention is enforced."""
+    for resource in module.of(*_WITH_MEMBERS):
+        yield from each(resource, _unless_prevented(resource, _members(resource), module))
+    for resource in module.of(*_WITH_ENTITY):
+        yield from each(resource, _unless_prevented(resource, _entity(resource, "entity"), module))
+    for resource in module.of(*_WITH_ROLES):
+        yield from each(resource, _unless_prevented(resource, _entity(resource, "role_entity"), module))
+
+
+def gcs_bucket(module: Module) -> Iterator[Verdict]:
+    """A bucket by itself is private."""
+    yield from map(upheld, module.of("google_storage_bucket"))
+
+
+def azure_container(module: Module) -> Iterator[Verdict]:
+    """A container that serves blobs to everyone, unless its account forbids it."""
+    for resource in module.of("azurerm_storage_container"):
+        yield from each(resource, _container(resource, module))
+
+
+def azure_account(module: Module) -> Iterator[Verdict]:
+    """An account that is told to allow public containers."""
+    for resource in module.of("azurerm_storage_account"):
+        names = ("allow_nested_items_to_be_public", "allow_blob_public_access")
+        wrong = (
+            violated(resource, "the account allows containers to be public", resource.at(name))
+            for name in names
+            if resource.get(name) is True
+        )
+        yield from each(resource, wrong)
+
+
+def spaces_bucket(module: Module) -> Iterator[Verdict]:
+    """A DigitalOcean bucket or object with a public ACL."""
+    for resource in module.of("digitalocean_spaces_bucket", "digitalocean_spaces_bucket_object"):
+        yield from each(resource, _public_acl(resource))
+
+
+RULE: Final = Rule(
+    "public-storage",
+    (s3_acl, s3_policy, gcs_members, gcs_bucket, azure_container, azure_account, spaces_bucket),
+    r"aws_s3_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
+)
+
+_ACL_SWITCHES: Final = ("block_public_acls", "ignore_public_acls")
+_POLICY_SWITCHES: Final = ("block_public_policy", "restrict_public_buckets")
+
+
+def _public_acl(resource: Resource) -> Iterator[Verdict]:
+    acl = resource.get("acl")
+    what = _subject(resource)
+    if isinstance(acl, Unknown):
+        yield undecided(resource, f"whether the ACL opens the {what}", acl, resource.at("acl"))
+    elif isinstance(acl, str) and acl in _ACLS:
+        yield violated(resource, f"the ACL {_ACLS[acl]} the {what}", resource.at("acl"))
+    for grant in (*nested(resource, ("access_control_policy", "grant")), *resource.children("grant")):
+        for grantee in (grant, *grant.children("grantee")):
+            uri = grantee.get("uri")
+            if isinstance(uri, str) and uri.endswith(_GROUPS):
+                yield violated(resource, f"a grant opens the {what} to everyone", grantee.place)
+
+
+def _public_policy(resource: Resource, module: Module) -> Iterator[Verdict]:
+    for statement in statements(resource.get("policy"), resource.at("policy"), module):
+        public = statement if isinstance(statement, Unknown) else statement.for_everyone
+        place = resource.at("policy") if isinstance(statement, Unknown) else statement.place
+        if isinstance(public, Unknown):
+            yield undecided(resource, "whether the policy opens the bucket to everyone", public, place)
+        elif public:
+            yield violated(resource, "the policy gives everyone on the internet access to the bucket", place)
+
+
+def _unless_blocked(
+    resource: Resource, verdicts: Iterator[Verdict], switches: tuple[str, str], module: Module
+) -> Iterator[Verdict]:
+    """`verdicts`, unless one of the `switches` of a public access block takes their effect away."""
+    bucket = _bucket(resource.address if resource.type == "aws_s3_bucket" else resource.get("bucket"), module)
+    blocks = [
+        *(
+            block
+            for block in module.of("aws_s3_bucket_public_access_block")
+            if _bucket(block.get("bucket"), module) == bucket
+        ),
+        *module.of("aws_s3_account_public_access_block"),
+    ]
+    for verdict in verdicts:
+        values = [block.get(switch) for block in blocks for switch in switches]
+        unknown = next((value for value in values if isinstance(value, Unknown)), None)
+        if any(value is True for value in values):
+            return
+        if unknown and verdict.outcome == "violated":
+            yield undecided(resource, "whether a public access block closes the bucket", unknown, verdict.place)
+        else:
+            yield verdict
+
+
+def _bucket(value: Value, module: Module) -> str:
+    """One name for a bucket, whether it is given by reference or by its literal name."""
+    for target in targets_of(value):
+        if target.startswith(("aws_s3_bucket.", "module.", "var.", "local.", "google_storage_bucket.")):
+            return target
+    if isinstance(value, Unknown):
+        return value.what
+    for bucket in module.of("aws_s3_bucket", "google_storage_bucket"):
+        if value is not None and value in {bucket.get("bucket") or "", bucket.get("name") or ""}:
+            return bucket.address
+    return str(value)
+
+
+def _members(resource: Resource) -> Iterator[Verdict]:
+    for name in ("member", "members"):
+        yield from _entity(resource, name)
+
+
+def _entity(resource: Resource, name: str) -> Iterator[Verdict]:
+    for leaf in leaves(resource.get(name)):
+        if isinstance(leaf, Unknown) and not leaf.known and leaf.is_input:
+            yield undecided(resource, "who gets access to the bucket", leaf, resource.at(name))
+        elif isinstance(leaf, str) and leaf.rpartition(":")[2] in _EVERYONE:
+            yield violated(resource, "everyone on the internet gets access to the bucket", resource.at(name))
+    predefined = resource.get("predefined_acl")
+    if name == "role_entity" and isinstance(predefined, str) and predefined.startswith("public"):
+        yield violated(resource, "the ACL opens the bucket to everyone", resource.at("predefined_acl"))
+
+
+def _unless_prevented(resource: Resource, verdicts: Iterator[Verdict], module: Module) -> Iterator[Verdict]:
+    bucket = module.at(_bucket(resource.get("bucket"), module))
+    if bucket is None or bucket.get("public_access_prevention") != "enforced":
+        yield from verdicts
+
+
+def _container(resource: Resource, module: Module) -> Iterator[Verdict]:
+    access = resource.get("container_access_type")
+    if isinstance(access, Unknown):
+        yield undecided(resource, "whether the container is public", access, resource.at("container_access_type"))
+    elif access in {"blob", "container"} and not _account_is_closed(resource, module):
+        yield violated(resource, "everyone on the internet can read its blobs", resource.at("container_access_type"))
+
+
+def _account_is_closed(container: Body, module: Module) -> bool:
+    targets = (*targets_of(container.get("storage_account_name")), *targets_of(container.get("storage_account_id")))
+    accounts = [account for account in map(module.at, targets) if account is not None]
+    return any(account.get("allow_nested_items_to_be_public") is False for account in accounts)
+
+
+def _subject(resource: Resource) -> str:
+    return "object" if "object" in resource.type else "bucket"
