@@ -30,9 +30,7 @@ def test_every_field_arrives() -> None:
         ("rules", ["public"]),
     ]
     loud, quiet = principle.cases
-    assert loud.exchange == Exchange(
-        (Message("user", (Text("Say hello."),)), Message("assistant", (Text("HEY"),)))
-    )
+    assert loud.exchange == Exchange((Message("user", (Text("Say hello."),)), Message("assistant", (Text("HEY"),))))
     assert (loud.expect, loud.decision, loud.borderline, quiet.expect) == ("violated", None, False, "upheld")
     assert (str(loud.place), str(principle.place("severity"))) == ("law.yaml:20:9", "law.yaml:8:15")
 
@@ -336,9 +334,7 @@ def test_ten_megabytes_are_refused_at_once() -> None:
     text = LAW + "#" * 10_000_000
     began = time.perf_counter()
     message = error(text)
-    assert (
-        message == f"law.yaml: {len(text):,} bytes is too big for a constitution; at most 1,048,576 are read"
-    )
+    assert message == f"law.yaml: {len(text):,} bytes is too big for a constitution; at most 1,048,576 are read"
     assert time.perf_counter() - began < 0.2
 
 

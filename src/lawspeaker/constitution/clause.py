@@ -19,7 +19,6 @@ from lawspeaker.constitution.read import (
     items,
     mapping,
     one_of,
-    shortened,
     some_of,
     text,
     texts,
@@ -37,7 +36,7 @@ from lawspeaker.constitution.schema import (
     Principle,
     defaults,
 )
-from lawspeaker.constitution.source import Node, Place
+from lawspeaker.constitution.source import Node, Place, shortened
 from lawspeaker.errors import boundary
 from lawspeaker.exchange import SCOPES, Exchange, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 

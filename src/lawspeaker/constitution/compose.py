@@ -110,9 +110,7 @@ def _with_cases(clause: Clause, cases: Sequence[Case]) -> Clause:
     known: dict[str, Case] = {case.name: case for case in clause.stated.get("cases", ())}
     for case in cases:
         if case.name in known and _without_place(case) != _without_place(known[case.name]):
-            raise case.place.error(
-                f"another case of '{clause.id}' is called that already ({known[case.name].place})"
-            )
+            raise case.place.error(f"another case of '{clause.id}' is called that already ({known[case.name].place})")
         known.setdefault(case.name, case)
     return msgspec.structs.replace(clause, stated={**clause.stated, "cases": tuple(known.values())})
 
@@ -149,9 +147,7 @@ def _checks(
     that it does not loosen; its kind decides what loosens."""
     composed = list(old)
     for spec in new:
-        losses = {
-            at: _loosened(kinds, known, spec) for at, known in enumerate(old) if known.kind == spec.kind
-        }
+        losses = {at: _loosened(kinds, known, spec) for at, known in enumerate(old) if known.kind == spec.kind}
         kept = [at for at, loss in losses.items() if loss is None]
         if losses and not kept:
             return tuple(composed), _Loss(f"{spec.kind} {next(iter(losses.values()))}", spec.place)

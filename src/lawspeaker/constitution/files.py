@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.constitution.source import MAX_BYTES, place_in, too_big
+from lawspeaker.constitution.source import MAX_BYTES, place_in, shortened, too_big
 from lawspeaker.errors import ConstitutionError
 
 LIBRARY: Final = Path(__file__).parent / "library"
@@ -51,9 +51,7 @@ def find_base(name_or_path: str, beside: SourceFile, fail: Fail) -> SourceFile:
     if name_or_path in bundled():
         return _bundled(name_or_path)
     if "/" not in name_or_path and not name_or_path.endswith((".yaml", ".yml")):
-        raise fail(
-            f"no bundled constitution '{name_or_path}'; there are {', '.join(bundled())}; files end in .yaml"
-        )
+        raise fail(f"no bundled constitution '{shortened(name_or_path)}', {_known()}; a file ends in .yaml")
     if beside.root is None:
         raise fail("a bundled constitution extends only bundled ones")
     shown = os.path.normpath(Path(beside.shown).parent / name_or_path)
@@ -82,9 +80,11 @@ def decoded(data: bytes, shown: str) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8")
         place = place_in(before, len(before), shown)
-        raise place.error(
-            f"not valid UTF-8: byte 0x{data[error.start]:02x}; save the file as UTF-8"
-        ) from None
+        raise place.error(f"not valid UTF-8: byte 0x{data[error.start]:02x}; save the file as UTF-8") from None
+
+
+def _known() -> str:
+    return f"bundled are {', '.join(bundled())}"
 
 
 def _bundled(name: str) -> SourceFile:
@@ -97,9 +97,7 @@ def _file(path: Path, shown: str, root: Path, fail: Fail, *, anywhere: bool = Fa
         resolved = Path(os.path.realpath(path, strict=True))
         regular, folder = resolved.is_file(), resolved.is_dir()
     except (OSError, ValueError):  # ValueError: a name with a zero byte or a lone surrogate
-        raise fail(
-            f"there is no file and no bundled constitution '{shown}'; bundled are {', '.join(bundled())}"
-        ) from None
+        raise fail(f"there is no file and no bundled constitution '{shortened(shown)}'; {_known()}") from None
     if not anywhere and not resolved.is_relative_to(root):
         raise fail(f"'{shown}' lies outside the constitution's folder; bases lie beneath it")
     if not regular:
@@ -111,6 +109,4 @@ def _resolved(folder: Path, fail: Fail) -> Path:
     try:
         return Path(os.path.realpath(folder, strict=True))
     except (OSError, ValueError):
-        raise fail(
-            f"there is no folder '{folder}'; bundled constitutions are {', '.join(bundled())}"
-        ) from None
+        raise fail(f"there is no folder '{shortened(str(folder))}'; {_known()}") from None

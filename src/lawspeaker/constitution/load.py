@@ -15,9 +15,9 @@ import msgspec
 from lawspeaker.constitution.clause import Clause, Kinds, read_clause
 from lawspeaker.constitution.compose import Clauses, extend, merge
 from lawspeaker.constitution.files import SourceFile, find, find_base, read_text
-from lawspeaker.constitution.read import did_you_mean, fields, identifier, items, shortened, text
+from lawspeaker.constitution.read import did_you_mean, fields, identifier, items, text
 from lawspeaker.constitution.schema import Constitution
-from lawspeaker.constitution.source import Node, Place, parse
+from lawspeaker.constitution.source import Node, Place, parse, shortened
 from lawspeaker.errors import ConstitutionError
 
 CONSTITUTION_FIELDS: Final = ("name", "version", "summary", "extends", "principles")
@@ -34,14 +34,11 @@ def load(name_or_path: str, *, kinds: Kinds, root: Path | None = None) -> Consti
     `root` is the folder beneath which every file must lie; without it, the folder of the file. Raises
     `ConstitutionError`.
     """
-    fail = partial(ConstitutionError, path=name_or_path)
-    file = find(name_or_path, root, fail)
-    return _Reading(kinds).constitution(file, read_text(file, fail))
+    file = find(name_or_path, root, ConstitutionError)
+    return _Reading(kinds).constitution(file, read_text(file, partial(ConstitutionError, path=file.shown)))
 
 
-def load_text(
-    source: str, path: str = "constitution.yaml", *, kinds: Kinds, root: Path | None = None
-) -> Constitution:
+def load_text(source: str, path: str = "constitution.yaml", *, kinds: Kinds, root: Path | None = None) -> Constitution:
     """The constitution in `source`, as if it stood in the file `path` (which need not exist). Raises
     `ConstitutionError`."""
     folder = Path(path).parent if root is None else root

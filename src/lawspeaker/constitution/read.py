@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, TypeVar
 
-from lawspeaker.constitution.source import Node
+from lawspeaker.constitution.source import Node, shortened
 
 Option = TypeVar("Option", bound=str)
 
@@ -15,7 +15,7 @@ _ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 def text(node: Node) -> str:
     """A text with something in it; spaces around it are formatting."""
     if not isinstance(node.value, str):
-        quote = f"; quote it: '{node.raw}'" if node.raw else ""
+        quote = f"; quote it: '{shortened(node.raw)}'" if node.raw else ""
         raise node.place.error(f"expected text, found {_kind(node)}{quote}")
     if not node.value.strip():
         raise node.place.error("expected text, found an empty one")
@@ -48,9 +48,7 @@ def one_of(options: Sequence[Option], node: Node) -> Option:
     for option in options:
         if option == value:
             return option
-    raise node.place.error(
-        f"'{shortened(value)}' is not one of {', '.join(options)}{did_you_mean(value, options)}"
-    )
+    raise node.place.error(f"'{shortened(value)}' is not one of {', '.join(options)}{did_you_mean(value, options)}")
 
 
 def items(node: Node) -> tuple[Node, ...]:
@@ -100,12 +98,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def shortened(value: str) -> str:
-    """`value` as far as it fits into one line of an error."""
-    line = " ".join(value.split())
-    return line if len(line) <= 60 else line[:59] + "…"
-
-
 def _kind(node: Node) -> str:
     value = node.value
     if value is None:
@@ -113,5 +105,5 @@ def _kind(node: Node) -> str:
     if isinstance(value, bool):
         return f"{str(value).lower()} (a truth value)"
     if isinstance(value, int | float):
-        return f"the number {node.raw}"
+        return f"the number {shortened(node.raw)}"
     return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, tuple) else "text"

@@ -85,9 +85,7 @@ class Principle(msgspec.Struct, frozen=True):
 
     def law(self) -> dict[str, object]:
         """What is normative, as plain data: everything but cases and places."""
-        stated = {
-            name: getattr(self, name) for name in self.__struct_fields__ if name not in {"cases", "places"}
-        }
+        stated = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"cases", "places"}}
         return {**stated, "checks": [{check.kind: check.settings} for check in self.checks]}
 
 
@@ -104,9 +102,7 @@ class Constitution(msgspec.Struct, frozen=True, dict=True):
     def digest(self) -> str:
         """Names the law: the same for every way of writing it, another for any change of its demands."""
         head = {"name": self.name, "version": self.version, "summary": self.summary}
-        return digest(
-            "lawspeaker/law/v1", {**head, "principles": [principle.law() for principle in self.principles]}
-        )
+        return digest("lawspeaker/law/v1", {**head, "principles": [principle.law() for principle in self.principles]})
 
     def principle(self, id: str) -> Principle:
         """The principle called `id`. Raises `KeyError`."""
@@ -126,12 +122,8 @@ def defaults(severity: Severity) -> tuple[Otherwise, OnInconclusive]:
     return "refuse" if severity == "critical" else "escalate", "note" if severity == "minor" else "escalate"
 
 
-def behaviour_digest(
-    constitution: Constitution, *, prompts: Mapping[str, str], models: Mapping[str, str]
-) -> str:
+def behaviour_digest(constitution: Constitution, *, prompts: Mapping[str, str], models: Mapping[str, str]) -> str:
     """Names what acted: the law, its checks' versions, and the digests of prompt templates and models."""
-    checks = {
-        check.kind: check.version for principle in constitution.principles for check in principle.checks
-    }
+    checks = {check.kind: check.version for principle in constitution.principles for check in principle.checks}
     parts = {"law": constitution.digest, "checks": checks, "prompts": dict(prompts), "models": dict(models)}
     return digest("lawspeaker/behaviour/v1", parts)

@@ -107,6 +107,12 @@ def too_big(size: int) -> str:
     return f"{size:,} bytes is too big for a constitution; at most {MAX_BYTES:,} are read"
 
 
+def shortened(value: str) -> str:
+    """`value` as far as it fits into one line of an error."""
+    line = " ".join(value.split())
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, path: str) -> ConstitutionError:
     mark = error.problem_mark or error.context_mark
     if mark is None:
@@ -115,9 +121,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, path: str) -> Constitu
     line = lines[mark.line] if mark.line < len(lines) else ""
     indent = line[: len(line) - len(line.lstrip(" \t"))]
     if "\t" in indent:
-        return Place(path, mark.line + 1, indent.index("\t") + 1).error(
-            "a tab in the indentation; indent with spaces"
-        )
+        return Place(path, mark.line + 1, indent.index("\t") + 1).error("a tab in the indentation; indent with spaces")
     what = error.problem or error.context or "it cannot be read"
     return Place(path, mark.line + 1, mark.column + 1).error(f"not valid YAML: {what}")
 
@@ -133,9 +137,7 @@ class _Builder:
         next(self._events)  # the start of the stream
         start = next(self._events)
         if not isinstance(start, yaml.DocumentStartEvent):
-            raise ConstitutionError(
-                "the file is empty; a constitution needs name, version and principles", self._path
-            )
+            raise ConstitutionError("the file is empty; a constitution needs name, version and principles", self._path)
         if start.version or start.tags:
             self._refuse(start, "YAML directives are not used here; remove the line")
         root = self._node(next(self._events), 1)
@@ -146,13 +148,13 @@ class _Builder:
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, f"an alias, *{event.anchor}; write the value out")
+            self._refuse(event, f"an alias, *{shortened(event.anchor or '')}; write the value out")
         # What begins a node is a scalar, a sequence or a mapping: the parser promises it, its types do not.
         assert isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent)
         if event.anchor is not None:
-            self._refuse(event, f"an anchor, &{event.anchor}; write the value out where it is needed")
+            self._refuse(event, f"an anchor, &{shortened(event.anchor)}; write the value out where it is needed")
         if event.tag is not None:
-            self._refuse(event, f"a tag, {event.tag}; a constitution is plain data")
+            self._refuse(event, f"a tag, {shortened(event.tag)}; a constitution is plain data")
         if depth > MAX_DEPTH:
             self._refuse(event, f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.ScalarEvent):
@@ -174,11 +176,11 @@ class _Builder:
             key = self._node(event, depth + 1)
             if not isinstance(key.value, str):
                 raise key.place.error(
-                    "a field's name must be text" + (f"; quote it: '{key.raw}'" if key.raw else "")
+                    "a field's name must be text" + (f"; quote it: '{shortened(key.raw)}'" if key.raw else "")
                 )
             if key.value in entries:
                 raise key.place.error(
-                    f"'{key.value}' is here twice; the first is in line {keys[key.value].line}"
+                    f"'{shortened(key.value)}' is here twice; the first is in line {keys[key.value].line}"
                 )
             keys[key.value] = key.place
             entries[key.value] = self._node(next(self._events), depth + 1)
@@ -188,22 +190,15 @@ class _Builder:
         raw: str = event.value
         if event.style:  # quoted or a block
             return raw
+        seen = shortened(raw)
         tag = next((name for name, form in _YAML_1_2.items() if form.fullmatch(raw)), "str")
         if _yaml_1_1(yaml.ScalarNode, raw, (True, False)) != _TAG + tag:
-            self._refuse(event, f"YAML readers disagree about what {raw} is; quote it: '{raw}'")
-        if tag == "int":
-            return (
-                int(raw)
-                if _PLAIN_INTEGER.fullmatch(raw)
-                else self._refuse(event, f"{raw} is ambiguous; quote it: '{raw}'")
-            )
-        if tag == "float":
-            return (
-                number
-                if math.isfinite(number := _number(raw))
-                else self._refuse(event, f"{raw} is not a finite number")
-            )
-        return {"str": raw, "null": None, "bool": raw.lower() == "true"}[tag]
+            self._refuse(event, f"YAML readers disagree about what {seen} is; quote it: '{seen}'")
+        if tag == "int" and not _PLAIN_INTEGER.fullmatch(raw):
+            self._refuse(event, f"{seen} is ambiguous; quote it: '{seen}'")
+        if tag == "float" and not math.isfinite(_number(raw)):
+            self._refuse(event, f"{seen} is not a finite number")
+        return _VALUES[tag](raw)
 
     def _place(self, event: yaml.Event) -> Place:
         mark = event.start_mark
@@ -217,3 +212,12 @@ class _Builder:
 def _number(raw: str) -> float:
     """A float, infinite for what YAML calls .inf and .nan."""
     return float(raw) if raw.lstrip("+-").lower() not in {".inf", ".nan"} else math.inf
+
+
+_VALUES: Final[Mapping[str, Callable[[str], Scalar]]] = {
+    "str": str,
+    "int": int,
+    "float": _number,
+    "bool": lambda raw: raw.lower() == "true",
+    "null": lambda raw: None,
+}
