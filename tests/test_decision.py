@@ -16,9 +16,8 @@ RANK = {"release": 0, "escalate": 1, "refuse": 2}
 
 
 def _principle(id: str, on_violation: str, otherwise: str, on_inconclusive: str) -> Principle:
-    return Principle(
-        id=id, text="x", severity="major", on_violation=on_violation, otherwise=otherwise, on_inconclusive=on_inconclusive
-    )
+    rule = {"on_violation": on_violation, "otherwise": otherwise, "on_inconclusive": on_inconclusive}
+    return Principle(id=id, text="x", severity="major", **rule)
 
 
 def _law(*principles: Principle) -> Constitution:

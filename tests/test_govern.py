@@ -123,7 +123,8 @@ def test_a_critic_that_disagrees_is_overruled_and_recorded(tmp_path: Path) -> No
     (critique,) = _steps(governed, Critique)
     assert (critique.says, critique.agrees) == ("upheld", False)
     assert "aws_s3_bucket_acl.a" in critique.account
-    assert {"kind": "critique", "principle": "private", "says": "upheld", "agrees": False} in log[-1].record.facts["steps"]
+    told = {"kind": "critique", "principle": "private", "says": "upheld", "agrees": False}
+    assert told in log[-1].record.facts["steps"]
 
 
 @pytest.mark.parametrize("reply", ["I'm sorry, I can't.", OPEN, "nothing here", CLOSED.replace('}\n```', "```")])

@@ -82,10 +82,12 @@ class Governor(msgspec.Struct, frozen=True):
         could not be made durable; there is no answer then.
         """
         subject = new_id()
-        await self._append("opened", subject, {"sampling": canonical_data(self.sampling)}, {"request": exchange.request})
+        drawn = {"sampling": canonical_data(self.sampling)}
+        await self._append("opened", subject, drawn, {"request": exchange.request})
         screened = await self._assess(exchange.request, "request")
         if decide(screened.findings, self.constitution).action != "release":
-            return await self._close(subject, Corrected(exchange.request, screened.findings, (screened,), revised=False))
+            undrafted = Corrected(exchange.request, screened.findings, (screened,), revised=False)
+            return await self._close(subject, undrafted)
         drafted, draft = await self._draft(subject, exchange)
         found = await self._assess(drafted, "draft")
         corrected = await self._corrector().correct(drafted, found.findings)

@@ -47,7 +47,8 @@ async def _complete(address: str, timeout: float = 5.0, environment: dict[str, s
 
 
 def _says(content: object, finish: str = "stop") -> web.Response:
-    return web.json_response({"choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": finish}]})
+    choice = {"message": {"role": "assistant", "content": content}, "finish_reason": finish}
+    return web.json_response({"choices": [choice]})
 
 
 def test_sends_what_was_asked_and_returns_the_answer() -> None:
@@ -100,7 +101,7 @@ def test_every_bad_answer_is_one_clear_line(answer: Callable[[web.Request, dict]
         async with _served(answer) as address:
             await _complete(address, timeout=0.5)
 
-    with pytest.raises(ModelError, match="http://127.0.0.1") as error:
+    with pytest.raises(ModelError, match=r"http://127\.0\.0\.1") as error:
         asyncio.run(run())
     assert words in str(error.value)
     assert "\n" not in str(error.value)

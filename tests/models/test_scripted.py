@@ -58,5 +58,5 @@ def test_odds_are_normalised(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", ["{", "- {replay: x}", "- 3", "reply: x", "\x00"])
 def test_a_file_that_is_no_script(tmp_path: Path, script: str) -> None:
-    with pytest.raises(ModelConfigError, match="script.yaml"):
+    with pytest.raises(ModelConfigError, match=r"script\.yaml"):
         _open(tmp_path, script)

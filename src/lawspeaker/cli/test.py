@@ -16,7 +16,7 @@ _COLOUR = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 @click.command()
 @constitution_option
-@click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; such cases are skipped.")
+@click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; such are skipped.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("-v", "--verbose", is_flag=True, help="Passed cases too.")
 def command(laws: tuple[str, ...], judge: str | None, form: str, verbose: bool) -> int:

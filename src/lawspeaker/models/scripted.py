@@ -77,13 +77,11 @@ class Scripted:
 
     async def _next(self, messages: Sequence[Message], timeout: float) -> Entry:
         prompt = "\n".join(message.text for message in messages)
-        for index, entry in enumerate(self._entries):
-            if entry.when in prompt:
-                break
-        else:
+        entry = next((entry for entry in self._entries if entry.when in prompt), None)
+        if entry is None:
             raise ModelError(f"{self.name}: the script has no line left for this prompt")
         if not entry.again:
-            del self._entries[index]
+            self._entries.remove(entry)
         try:
             await asyncio.wait_for(asyncio.sleep(entry.wait), timeout)
         except TimeoutError:
