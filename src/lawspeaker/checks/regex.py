@@ -1,8 +1,7 @@
-"""Many RE2 patterns over one text in linear time.
+"""RE2 patterns over a text, in linear time.
 
-RE2 cannot backtrack, so no pattern and no text can make a search take more than linear time; a pattern that
-a constitution brings is therefore safe to run on hostile input. A set search tells in one pass which
-patterns occur at all, and only those are looked for one by one.
+RE2 cannot backtrack, so no pattern and no text can make a search take more than linear time; a pattern that a
+constitution brings is therefore safe to run on hostile input.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,22 +14,22 @@ from lawspeaker.constitution.kinds import SettingsError
 
 
 class PatternSet:
-    """Compiled patterns. A pattern with a group finds the group, else the whole match."""
+    """Compiled patterns. A pattern with a group finds the group, else the whole match.
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    With `at_once`, one pass tells which patterns occur and only those are looked for. RE2 reports an exhausted memory
+    budget of that pass as "nothing occurs", so it is for pattern sets that are known and tested, never for those
+    that a constitution brings.
+    """
+
+    def __init__(self, patterns: Sequence[str], *, at_once: bool = False) -> None:
         self._patterns = tuple(re2.compile(pattern) for pattern in patterns)
-        self._set = re2.Set.SearchSet()
-        for pattern in patterns:
-            self._set.Add(pattern)
-        if patterns:
-            self._set.Compile()
+        self._set = _set(patterns) if at_once else None
 
     def search(self, text: str, limit: int) -> Iterator[tuple[int, int, int]]:
         """`(pattern, start, end)` for at most `limit` matches of each pattern, pattern by pattern."""
-        if not self._patterns:
-            return
         text = encodable(text)
-        for index in sorted(self._set.Match(text)):
+        occurring = range(len(self._patterns)) if self._set is None else sorted(self._set.Match(text) or ())
+        for index in occurring:
             pattern = self._patterns[index]
             group = 1 if pattern.groups else 0
             for match in islice(pattern.finditer(text), limit):
@@ -54,6 +53,16 @@ def compiled(patterns: Sequence[str], path: Path, *, several: bool) -> PatternSe
             place = (*path, index) if several else path
             raise SettingsError(f"not a pattern that RE2 can read: {_text(error)}", place) from None
     return PatternSet(patterns)
+
+
+def _set(patterns: Sequence[str]) -> re2.Set:
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    together = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        together.Add(pattern)
+    together.Compile()
+    return together
 
 
 def encodable(text: str) -> str:

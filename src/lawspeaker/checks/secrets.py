@@ -27,7 +27,7 @@ _PASSWORD: Final = Format("assigned-password", "password", "", "")
 _KEY: Final = Format("assigned-secret", "secret", "", "")
 # In the order of the patterns in `_ALL`.
 _MEANINGS: Final = (*FORMATS, *(_PASSWORD for _ in PASSWORD_CONTEXT), *(_KEY for _ in KEY_CONTEXT))
-_ALL: Final = PatternSet([*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT])
+_ALL: Final = PatternSet([*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT], at_once=True)
 
 # What stands for a secret: brackets of every template language, names of variables, and elisions.
 _TEMPLATED: Final = re.compile(r"<[^>]*>|.*(\$\{|\{\{|\$\(|%\(|<%).*|[$%@]\w+%?|\[[^\]]*\]|\{[^}]*\}", re.DOTALL)
