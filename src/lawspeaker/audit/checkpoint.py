@@ -47,9 +47,7 @@ class Verifier:
             raise LogError("a verifier key must be an Ed25519 one, as name+hash+key") from error
         self.name, self.id = name, key_id(name, data[1:])
         if id_text != self.id.hex():
-            raise LogError(
-                f"the verifier key of {name} says its id is {id_text!r}, but it is {self.id.hex()}"
-            )
+            raise LogError(f"the verifier key of {name} says its id is {id_text!r}, but it is {self.id.hex()}")
 
     def verifies(self, text: str, signature: bytes) -> bool:
         try:
@@ -107,9 +105,7 @@ def open_note(note: str, verifiers: Sequence[Verifier], origin: str | None = Non
     checkpoint = _parse_text(text)
     wanted = {origin} if origin is not None else {name for name, _ in signed_by}
     if checkpoint.origin not in wanted:
-        raise LogError(
-            f"a checkpoint is of the log {checkpoint.origin!r}, not of {' or '.join(sorted(wanted))!r}"
-        )
+        raise LogError(f"a checkpoint is of the log {checkpoint.origin!r}, not of {' or '.join(sorted(wanted))!r}")
     return checkpoint
 
 

@@ -46,9 +46,7 @@ class Entry(msgspec.Struct, frozen=True):
 class Ledger:
     """The open log. `where` names it in errors."""
 
-    def __init__(
-        self, log: Connection, texts: Connection, keys: Keys, where: Path, site: Site | None
-    ) -> None:
+    def __init__(self, log: Connection, texts: Connection, keys: Keys, where: Path, site: Site | None) -> None:
         self.store, self.vault = Store(log), Vault(texts, keys.vault)
         self._texts, self._keys, self._where, self._site = texts, keys, where, site
         self._bundle = bytearray()
@@ -139,9 +137,7 @@ class Ledger:
         for row, back in zip(rows, stored, strict=True):
             hashes[row[0]] = hash_leaf(back[4])
             if back != row or hashes[row[0]] != hash_leaf(row[4]):
-                raise LogError(
-                    f"{self._where / 'log.db'}: record {row[0]} was read back differently than written"
-                )
+                raise LogError(f"{self._where / 'log.db'}: record {row[0]} was read back differently than written")
         return hashes
 
     def _grow(self, rows: Sequence[Leaf], hashes: dict[int, bytes]) -> tuple[list[Written], list[Written]]:
@@ -197,9 +193,7 @@ class Ledger:
         size, note = self.store.head() or (0, "")
         head = open_note(note, self._keys.verifiers, self.store.meta("origin"))
         if head.size != size or self.store.count() != size:
-            raise self._tampered(
-                f"the last checkpoint is of {head.size} records, {self.store.count()} are stored"
-            )
+            raise self._tampered(f"the last checkpoint is of {head.size} records, {self.store.count()} are stored")
         tree = self._rehash(size) if size <= FULLY_CHECKED else Tree.load(size, self.store.tile)
         if tree.size != size or tree.root != head.root:
             raise self._tampered(f"the stored records do not hash to the signed checkpoint of size {size}")
@@ -216,9 +210,7 @@ class Ledger:
         return tree
 
     def _tampered(self, what: str) -> LogError:
-        return LogError(
-            f"{self._where / 'log.db'}: {what}; the log was tampered with: see `lawspeaker audit verify`"
-        )
+        return LogError(f"{self._where / 'log.db'}: {what}; the log was tampered with: see `lawspeaker audit verify`")
 
     def _sweep(self) -> None:
         """Remove texts that were stored for records that then were not: a crash came between, nobody got a
@@ -245,9 +237,7 @@ class Ledger:
                 f"{self._tree.size}; an older database was put in its place: restore the newer one"
             )
         if (head.size, note) not in self.store.checkpoints(head.size):
-            raise LogError(
-                f"{site.folder / 'checkpoint'}: the database never had this checkpoint; one was replaced"
-            )
+            raise LogError(f"{site.folder / 'checkpoint'}: the database never had this checkpoint; one was replaced")
 
 
 def open_ledger(home: Path) -> Ledger:
@@ -257,9 +247,7 @@ def open_ledger(home: Path) -> Ledger:
         keys = keyring.load(home / "keys") if made else _prepare(home)
     for name in ("log.db", "vault.db"):
         if made and not (home / name).is_file():
-            raise LogError(
-                f"{home / name} is missing but the log's keys are there; restore it, or use another folder"
-            )
+            raise LogError(f"{home / name} is missing but the log's keys are there; restore it, or use another folder")
     log = storage.open_writable(home / "log.db", storage.SCHEMA)
     texts = storage.open_writable(home / "vault.db", vault.SCHEMA)
     try:
@@ -282,9 +270,7 @@ def _prepare(home: Path) -> Keys:
         try:
             used = "leaf" in {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
             if used and Store(database).count():
-                raise LogError(
-                    f"{home / 'keys' / 'log.vkey'}: the log's public key is missing; restore the keys"
-                )
+                raise LogError(f"{home / 'keys' / 'log.vkey'}: the log's public key is missing; restore the keys")
         finally:
             database.close()
         for name in ("log.db", "vault.db"):

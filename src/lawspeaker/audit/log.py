@@ -104,9 +104,7 @@ class Log(_Closing):
                 # The record may have been written before the holder went: asked again, it is found by its id.
                 again = True
                 if time.monotonic() > end:
-                    raise LogError(
-                        f"{self._socket}: the process that holds the audit log does not answer"
-                    ) from error
+                    raise LogError(f"{self._socket}: the process that holds the audit log does not answer") from error
             await self.join()
 
     def reader(self) -> LogReader:

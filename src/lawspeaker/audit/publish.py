@@ -61,7 +61,7 @@ class Site:
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         except FileNotFoundError:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(path.parent)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -69,6 +69,13 @@ class Site:
                 file.flush()
                 os.fsync(descriptor)
         temporary.rename(path)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder and those above it for the owner alone (`parents=True` would leave those to the umask)."""
+    if not folder.is_dir():
+        _make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def due(store: Store, size: int) -> Iterator[tuple[int | str, int, int]]:

@@ -8,9 +8,8 @@ from typing import Self
 
 import msgspec
 
-from lawspeaker.audit import keys, storage
+from lawspeaker.audit import keys, merkle, storage
 from lawspeaker.audit import record as records
-from lawspeaker.audit.merkle import hash_leaf
 from lawspeaker.audit.receipt import Receipt, leaf_digest, make_receipt
 from lawspeaker.audit.record import Record
 from lawspeaker.audit.storage import Store
@@ -126,7 +125,15 @@ class LogReader:
         with storage.errors(self._where / "log.db"):
             size, note = self._head()
             tree = Tree.load(size, self._store.tile)
-            return make_receipt(leaf.record.id, leaf.index, hash_leaf(leaf.data), note, tree)
+            return make_receipt(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data), note, tree)
+
+    def prove_consistency(self, size: int) -> list[bytes]:
+        """The proof that the latest head only appends to the one of `size` records (RFC 6962, 2.1.2)."""
+        with storage.errors(self._where / "log.db"):
+            latest, _ = self._head()
+            if not 0 < size <= latest:
+                raise LogError(f"the log has {latest} records; there is no proof from a head of {size}")
+            return merkle.consistency(size, latest, Tree.load(latest, self._store.tile).node)
 
     def _head(self) -> tuple[int, str]:
         with storage.errors(self._where / "log.db"):
@@ -146,4 +153,4 @@ def read_vkeys(home: Path) -> tuple[str, ...]:
 
 def _leaf(row: storage.Leaf) -> Leaf:
     index, _, _, _, data = row
-    return Leaf(index, records.decode(data), data, leaf_digest(hash_leaf(data)))
+    return Leaf(index, records.decode(data), data, leaf_digest(merkle.hash_leaf(data)))

@@ -46,13 +46,7 @@ def verify_receipt(receipt: Receipt, leaf: bytes | None, *vkeys: str) -> Checkpo
         proof = [decode64(part) for part in receipt.proof]
     except ValueError as error:
         raise LogError(f"the receipt of {receipt.id} cannot be read: {error}") from error
-    shapely = (
-        all(len(part) == 32 for part in (leaf_hash, *proof)) and leaf_digest(leaf_hash) == receipt.digest
-    )
-    if not shapely or not merkle.verify_inclusion(
-        leaf_hash, receipt.index, checkpoint.size, proof, checkpoint.root
-    ):
-        raise LogError(
-            f"the receipt of {receipt.id} does not prove index {receipt.index} of {checkpoint.size}"
-        )
+    shapely = all(len(part) == 32 for part in (leaf_hash, *proof)) and leaf_digest(leaf_hash) == receipt.digest
+    if not shapely or not merkle.verify_inclusion(leaf_hash, receipt.index, checkpoint.size, proof, checkpoint.root):
+        raise LogError(f"the receipt of {receipt.id} does not prove index {receipt.index} of {checkpoint.size}")
     return checkpoint

@@ -95,9 +95,7 @@ def check(record: Record, texts: Mapping[str, str]) -> None:
     if not _TIME.fullmatch(record.time):
         raise LogError(f"a record's time must be UTC in RFC 3339, not {record.time!r}")
     if record.v != VERSION or record.texts:
-        raise LogError(
-            "a record to be written has the present version and no commitments: the log makes them"
-        )
+        raise LogError("a record to be written has the present version and no commitments: the log makes them")
     for name in texts:
         if not _NAME.fullmatch(name):
             raise LogError(f"a text's name must be up to 64 of a-z, 0-9, dot, dash, slash, not {name!r}")

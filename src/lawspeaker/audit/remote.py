@@ -80,9 +80,7 @@ async def ask(path: Path, entry: Entry) -> Receipt:
             finally:
                 writer.close()
     except TimeoutError as error:
-        raise LogError(
-            f"{path}: the process that holds the audit log did not answer in {PATIENCE:.0f} s"
-        ) from error
+        raise LogError(f"{path}: the process that holds the audit log did not answer in {PATIENCE:.0f} s") from error
     except (OSError, asyncio.IncompleteReadError) as error:
         raise HolderGoneError from error
     except msgspec.DecodeError as error:

@@ -37,9 +37,7 @@ async def rule(log: AsyncLog, subject: str, verdict: Verdict, reason: str, by: s
         damaged = [name for name, text in reader.texts(decision.record.id).items() if text.state != "present"]
     if verdict == "approve" and damaged:
         names = ", ".join(damaged)
-        raise LogError(
-            f"{decision.record.subject} cannot be approved: {names} cannot be read back as recorded"
-        )
+        raise LogError(f"{decision.record.subject} cannot be approved: {names} cannot be read back as recorded")
     record = Record(
         kind="ruling",
         id=new_id(),
@@ -60,8 +58,6 @@ def _escalated(reader: LogReader, subject: str) -> Leaf:
     for leaf in reversed(history):
         if leaf.record.kind == "decision":
             if leaf.record.facts.get("action") != "escalate":
-                raise LogError(
-                    f"{whole} was not escalated: its decision is {leaf.record.facts.get('action')!r}"
-                )
+                raise LogError(f"{whole} was not escalated: its decision is {leaf.record.facts.get('action')!r}")
             return leaf
     raise LogError(f"{whole} has no decision to rule on")

@@ -79,9 +79,7 @@ class Tree:
             width, n = count % WIDTH, count // WIDTH
             tile = Tile.parse(fetch(len(tree._edge), n)[: 32 * width]) if width else Tile()
             if len(tile) != width:
-                raise LogError(
-                    f"tile {n} of level {len(tree._edge)} has {len(tile)} hashes where {width} are due"
-                )
+                raise LogError(f"tile {n} of level {len(tree._edge)} has {len(tile)} hashes where {width} are due")
             tree._edge.append(tile)
             count = n
         return tree

@@ -72,14 +72,16 @@ class Vault:
 
     def put(self, batch: Iterable[Sealed]) -> None:
         """Store sealed texts in the open transaction."""
-        for sealed in batch:
-            seq = self._db.execute(
-                "INSERT INTO record (id, key, wrapped) VALUES (?, ?, ?)",
-                (sealed.record, sealed.key, sealed.wrapped),
-            ).lastrowid
-            self._db.executemany(
-                "INSERT INTO text VALUES (?, ?, ?)", [(seq, name, data) for name, data in sealed.texts]
-            )
+        first = int(self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM record").fetchone()[0])
+        numbered = list(enumerate(batch, first))
+        self._db.executemany(
+            "INSERT INTO record VALUES (?, ?, ?, ?)",
+            [(seq, sealed.record, sealed.key, sealed.wrapped) for seq, sealed in numbered],
+        )
+        self._db.executemany(
+            "INSERT INTO text VALUES (?, ?, ?)",
+            [(seq, name, data) for seq, sealed in numbered for name, data in sealed.texts],
+        )
 
     def read(self, record: str, commitments: Mapping[str, str]) -> dict[str, StoredText]:
         """The texts that a leaf commits to, each checked against its commitment."""
@@ -93,10 +95,7 @@ class Vault:
         if secret is None or len(secret) != 64:
             return {name: StoredText(name, "damaged") for name in commitments}
         stored = dict(self._db.execute("SELECT name, sealed FROM text WHERE seq = ?", (seq,)).fetchall())
-        return {
-            name: _open(secret, record, name, stored.get(name), expected)
-            for name, expected in commitments.items()
-        }
+        return {name: _open(secret, record, name, stored.get(name), expected) for name, expected in commitments.items()}
 
     def names(self, record: str) -> set[str] | None:
         """The names of a record's stored texts, None where it has no row."""

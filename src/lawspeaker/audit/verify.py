@@ -206,7 +206,7 @@ class _Check:
         if (head.size, note) not in store.checkpoints(head.size):
             self.problems.add(
                 min(head.size, self.tree.size),
-                f"log/checkpoint: the database has no such head of size {head.size}",
+                f"log/checkpoint: log.db has no such head of size {head.size}",
             )
 
 
@@ -221,8 +221,8 @@ def _own_keys(home: Path, problems: Problems) -> tuple[Verifier, ...]:
 def _scope(keyed: bool) -> str:
     if keyed:
         return (
-            "Integrity, and signatures under the key that was given. Truncation or another log by the holder of "
-            "the signing key is not excluded without an earlier checkpoint."
+            "Integrity, and signatures under the key that was given. Truncation or another log by the "
+            "holder of the signing key is not excluded without an earlier checkpoint."
         )
     return (
         "Integrity only: the key was the log's own. Truncation and rewriting by the key holder are not "

@@ -49,9 +49,7 @@ class SiteCheck:
         for name, width, data in self._files(0, n, len(leaves)):
             for place in range(width):
                 if data[32 * place : 32 * place + 32] != hashes[place]:
-                    self._problems.add(
-                        n * WIDTH + place, f"log/{name}: its hash is not that of the stored record"
-                    )
+                    self._problems.add(n * WIDTH + place, f"log/{name}: its hash is not that of the stored record")
             if len(data) > 32 * width:
                 self._problems.add(None, f"log/{name} is longer than {width} hashes")
         for name, width, data in self._files("entries", n, len(leaves)):

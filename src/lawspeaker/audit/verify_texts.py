@@ -61,9 +61,7 @@ class TextCheck:
         """Judge what was not there, and what was there without a record."""
         for index, id_, name in self._gone:
             if id_ not in self._erased:
-                self._problems.add(
-                    index, f"vault.db: the text {name} is missing and no record says that it was erased"
-                )
+                self._problems.add(index, f"vault.db: the text {name} is missing and no record says that it was erased")
         if self._vault is None or self._database is None:
             return
         try:

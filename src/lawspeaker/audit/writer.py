@@ -78,17 +78,13 @@ class Writer:
                     return self.ledger.commit([job.entry for job in jobs])
             except LawspeakerError as error:
                 self.failed = str(error)
-        message = (
-            f"the audit log has stopped and acknowledges nothing until it is opened again: {self.failed}"
-        )
+        message = f"the audit log has stopped and acknowledges nothing until it is opened again: {self.failed}"
         return [LogError(message) for _ in jobs]
 
 
 def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome]) -> None:
     """Hand the outcomes over, waking each event loop once."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Outcome]]] = defaultdict(
-        list
-    )
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Outcome]]] = defaultdict(list)
     for job, outcome in zip(jobs, outcomes, strict=True):
         by_loop[job.loop].append((job.future, outcome))
     for loop, answers in by_loop.items():

@@ -1,0 +1,101 @@
+"""The vault: what goes in comes out, to the one who has the key, until it is erased."""
+
+import secrets
+import sqlite3
+
+import pytest
+
+from lawspeaker.audit import storage, vault
+from lawspeaker.audit.keys import VaultKey
+from lawspeaker.audit.vault import Sealed, Vault, seal
+
+KEY, OTHER = VaultKey.of(b"k" * 32), VaultKey.of(b"o" * 32)
+TEXTS = {"request": "a secret", "answer": "", "draft": "lone \ud800 surrogate, \u00e9, \0"}
+
+
+@pytest.fixture
+def database():
+    connection = storage.open_in_memory(vault.SCHEMA)
+    yield connection
+    connection.close()
+
+
+def stored(database: sqlite3.Connection, record: str = "r") -> Sealed:
+    sealed = seal(record, TEXTS, KEY)
+    Vault(database, [KEY]).put([sealed])
+    return sealed
+
+
+def states(texts: dict[str, vault.StoredText]) -> set[str]:
+    return {text.state for text in texts.values()}
+
+
+def test_round_trip(database):
+    sealed = stored(database)
+    found = Vault(database, [OTHER, KEY]).read("r", sealed.commitments)
+    assert {name: text.text for name, text in found.items()} == TEXTS
+    assert states(found) == {"present"}
+
+
+def test_nothing_of_a_text_lies_in_the_clear(database):
+    stored(database)
+    assert b"a secret" not in "\n".join(database.iterdump()).encode()
+    assert b"a secret".hex() not in "\n".join(database.iterdump()).lower()
+
+
+def test_equal_texts_have_unequal_commitments_and_ciphertexts():
+    a, b = seal("a", TEXTS, KEY), seal("b", TEXTS, KEY)
+    assert set(a.commitments.values()).isdisjoint(b.commitments.values())
+    assert {data for _, data in a.texts}.isdisjoint(data for _, data in b.texts)
+
+
+def test_without_the_key_texts_are_locked(database):
+    sealed = stored(database)
+    found = Vault(database, [OTHER]).read("r", sealed.commitments)
+    assert states(found) == {"locked"}
+    assert {text.text for text in found.values()} == {""}
+
+
+def test_a_key_that_lies_about_its_id_opens_nothing(database):
+    sealed = stored(database)
+    liar = VaultKey(KEY.id, OTHER.secret)
+    assert states(Vault(database, [liar]).read("r", sealed.commitments)) == {"damaged"}
+
+
+def test_an_erased_record_has_neither_key_nor_texts(database):
+    sealed, kept = stored(database), stored(database, "kept")
+    opener = Vault(database, [KEY])
+    opener.erase("r")
+    assert states(opener.read("r", sealed.commitments)) == {"erased"}
+    assert states(opener.read("kept", kept.commitments)) == {"present"}
+    assert database.execute("SELECT count(*) FROM text").fetchone() == (len(TEXTS),)
+    assert list(opener.newest_first()) == ["kept"]
+
+
+def test_one_missing_text_leaves_the_others(database):
+    sealed = stored(database)
+    database.execute("DELETE FROM text WHERE name = 'draft'")
+    found = Vault(database, [KEY]).read("r", sealed.commitments)
+    assert {name: text.state for name, text in found.items()} == {
+        "request": "present",
+        "answer": "present",
+        "draft": "erased",
+    }
+
+
+def test_texts_and_keys_cannot_trade_places(database):
+    first, second = stored(database, "a"), stored(database, "b")
+    opener = Vault(database, [KEY])
+    database.execute("UPDATE text SET name = 'x' WHERE seq = 1 AND name = 'request'")
+    database.execute("UPDATE text SET name = 'request' WHERE seq = 1 AND name = 'draft'")
+    assert opener.read("a", first.commitments)["request"].state == "damaged"
+    database.execute("UPDATE record SET wrapped = (SELECT wrapped FROM record WHERE id = 'a') WHERE id = 'b'")
+    assert states(opener.read("b", second.commitments)) == {"damaged"}
+
+
+def test_a_text_under_another_commitment_is_damaged(database):
+    sealed = stored(database)
+    wrong = dict.fromkeys(sealed.commitments, secrets.token_hex(32))
+    assert states(Vault(database, [KEY]).read("r", wrong)) == {"damaged"}
+    database.execute("UPDATE text SET sealed = x'00'")
+    assert states(Vault(database, [KEY]).read("r", sealed.commitments)) == {"damaged"}
