@@ -187,7 +187,9 @@ def draw(rng: Random) -> Bucket:
     owner = names.company(rng) if rng.random() < 0.45 else ""
     shown = owner.capitalize() if owner and rng.random() < 0.1 else owner
     bucket = f"{owner}-{name}" if owner and shown == owner else name
-    if rng.random() < 0.18 and not owner:
+    if not owner and rng.random() < 0.06:
+        name, bucket, first = "main", "main", noun
+    elif rng.random() < 0.18 and not owner:
         first = f"{noun} for {pick(rng, 'our|the|my|some')} {name.replace('-', ' ') if rng.random() < 0.5 else name}"
     else:
         called = pick(rng, "called|called|named|with the name|by the name of|:")

@@ -131,6 +131,8 @@ def draw(rng: Random) -> Database:
     noun = noun.replace("E", pick(rng, spoken), 1) if noun != "an RDS E database" else f"an RDS {pick(rng, spoken)} database"
     quote = pick(rng, '||||"|`')
     first = f"{noun} {pick(rng, 'called|called|named|with the name')} {quote}{name}{quote}"
+    if rng.random() < 0.04:  # nobody said how it is called
+        name, first = "main", noun
     plan = Database(
         "", name, names.label(name), engine, "", "db.t4g.micro", 20, names.label(name), "app",
         odds={SECRET: 0.25, CIPHER: 0.26, PUBLIC: 0.12},

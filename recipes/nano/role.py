@@ -167,6 +167,8 @@ def draw(rng: Random) -> Role:
     quote = pick(rng, '||||"|`')
     noun = pick(rng, "an IAM role|an IAM role|a role|an AWS role|an iam role")
     first = f"{noun} {pick(rng, 'called|called|named|with the name')} {quote}{name}{quote}"
+    if rng.random() < 0.04:  # nobody said how it is called
+        name, first = "main", noun
     first += f" for {pick(rng, _SERVICES[principal])}"
     more: list[str] = []
     grants = [_grant(rng)]

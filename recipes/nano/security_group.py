@@ -143,6 +143,8 @@ def draw(rng: Random) -> SecurityGroup:
     noun = pick(rng, "a security group|a security group|an AWS security group|a firewall group|a SG")
     quote = pick(rng, '||||"|`')
     first = f"{noun} {pick(rng, 'called|called|named|with the name')} {quote}{name}{quote}"
+    if rng.random() < 0.04:  # nobody said how it is called
+        name, first = "main", noun
     more: list[str] = []
     press = rng.random() < 0.1
     rules: list[Rule] = []

@@ -67,6 +67,9 @@ def critique(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
             principle = _closest(plan, rng)
         else:
             principle = rng.choice(sorted(BREAKABLE))
+        if principle in broken and rng.random() < 0.15:  # a critic meets its own revisions again
+            plan = plan.fixed(principle)
+            page = plan.page()
         wording = law.known(rng, principle)
         reply = verdict(plan, page, principle)
     answer = page.answer

@@ -1,0 +1,5 @@
+"""`python -m recipes.nano`."""
+
+from .build import main
+
+main()
