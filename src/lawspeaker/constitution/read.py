@@ -9,7 +9,7 @@ from lawspeaker.constitution.source import Node, shortened
 
 Option = TypeVar("Option", bound=str)
 
-_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+ID: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 
 
 def text(node: Node) -> str:
@@ -29,7 +29,7 @@ def verbatim(node: Node) -> str:
 
 def identifier(node: Node) -> str:
     """Lower-case words joined by hyphens."""
-    if not _ID.fullmatch(value := text(node)):
+    if not re.fullmatch(ID, value := text(node)):
         raise node.place.error(
             f"'{shortened(value)}' is not an id; write lower-case words joined by hyphens, as in no-secrets"
         )

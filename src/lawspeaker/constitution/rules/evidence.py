@@ -23,8 +23,7 @@ def only_a_judge(principle: Principle, law: Constitution) -> Iterator[Fault]:
 
 
 def no_violating_case(principle: Principle, law: Constitution) -> Iterator[Fault]:
-    """No case shows a violation, so nobody knows that the checks find one. Add one with `expect: violated`.
-    """
+    """No case shows a violation, so nobody knows that the checks find one. Add one with `expect: violated`."""
     if not any(case.expect == "violated" for case in principle.cases):
         yield Fault(principle.place("cases"), f"no case of '{principle.id}' expects violated")
 

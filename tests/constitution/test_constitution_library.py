@@ -1,0 +1,68 @@
+"""The bundled laws, with the real kinds of check: they load, have no fault, and every case comes out as it says."""
+
+import pytest
+
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.constitution.clause import Kinds
+from lawspeaker.constitution.files import bundled
+from lawspeaker.constitution.lint import lint
+from lawspeaker.constitution.load import load
+from lawspeaker.constitution.schema import Case, Constitution, Principle
+from lawspeaker.finding import combine
+
+LAWS: dict[str, Constitution] = {name: load(name, kinds=KINDS) for name in bundled()}
+LARGEST = LAWS["infrastructure"]  # extends the other
+CASES = {(principle.id, case.name): (principle, case) for principle in LARGEST.principles for case in principle.cases}
+
+
+def outcome(principle: Principle, case: Case) -> str:
+    scopes = frozenset(principle.applies_to)
+    checks = [check for check in principle.checks if check.kind != "judge"]
+    return combine(finding.outcome for check in checks for finding in check.check.examine(case.exchange, scopes))
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_bundled_law_has_no_fault(name: str) -> None:
+    assert lint(LAWS[name]) == []
+
+
+def test_what_is_bundled() -> None:
+    assert [principle.id for principle in LAWS["data-protection"].principles] == [
+        "no-leaked-credentials",
+        "no-national-ids",
+        "no-signed-links",
+        "no-data-smuggling",
+        "no-system-prompt-leak",
+    ]
+    assert len(LARGEST.principles) == 15
+    assert {principle.id for principle in LAWS["data-protection"].principles} < {
+        principle.id for principle in LARGEST.principles
+    }
+
+
+@pytest.mark.parametrize("id", [principle.id for principle in LARGEST.principles])
+def test_a_principle_is_whole(id: str) -> None:
+    principle = LARGEST.principle(id)
+    assert all([principle.because, principle.critique, principle.revision, principle.checks, principle.maps_to])
+    assert sum(case.expect == "violated" for case in principle.cases) >= 2
+    assert sum(case.expect == "upheld" for case in principle.cases) >= 2
+
+
+@pytest.mark.parametrize("key", CASES, ids=" / ".join)
+def test_a_case_comes_out_as_it_says(key: tuple[str, str]) -> None:
+    principle, case = CASES[key]
+    assert outcome(principle, case) == case.expect
+
+
+@pytest.mark.parametrize("key", [key for key in CASES if CASES[key][1].expect == "upheld"], ids=" / ".join)
+def test_what_complies_with_one_principle_violates_no_other(key: tuple[str, str]) -> None:
+    """An example of how to do it right must not be wrong by another rule."""
+    case = CASES[key][1]
+    assert [principle.id for principle in LARGEST.principles if outcome(principle, case) == "violated"] == []
+
+
+def test_kinds_are_given_and_not_found() -> None:
+    kinds: Kinds = {**KINDS}
+    assert load("data-protection", kinds={"secrets": kinds["secrets"], "pattern": kinds["pattern"]}).digest == (
+        LAWS["data-protection"].digest
+    )
