@@ -66,7 +66,7 @@ class _Check:
         self.tree = Tree(_no_tile)
         self._ids: dict[str, int] = {}
         self._sound_until = 0
-        self._wrong = False
+        self._wrong: list[int] = []
 
     def run(self, store: Store) -> None:
         published = self.site.look()
@@ -81,6 +81,7 @@ class _Check:
         if due != self.tree.size or store.rows(outside=self.tree.size):
             low = min(due, self.tree.size)
             self.problems.add(low, f"the log's last head is of {due} records, but {store.rows()} are stored")
+        self._roots()
         self._stored_tiles(store)
         self.site.finish(store, self.tree, published)
         self._published(store, published, origin)
@@ -162,14 +163,24 @@ class _Check:
             self.problems.add(None, f"log.db, checkpoint {size}: its text says {head.size}")
         elif size == self.tree.size and head.root == self.tree.root:
             self._sound_until = size
-        elif not self._wrong:
-            self._wrong = True  # every later root differs too, and says nothing new
-            low = self._sound_until
+        else:
+            self._wrong.append(size)
+
+    def _roots(self) -> None:
+        """Judge the heads that were no roots, once every record was looked at: behind the last good head,
+        records were changed, and all later heads say no more than the first; before it, the head itself
+        is the odd one out."""
+        low = self._sound_until
+        for size in self._wrong:
+            if size < low:
+                self.problems.add(None, f"log.db, checkpoint {size}: it is signed over other records than these")
+                continue
             known = self.problems.among(low, size)
             self.problems.add(
                 None if known else low,
-                f"the signed head of size {size} is not the root of the records; the one of size {low} was",
+                f"the signed head of size {size} is not the root of the records; the one of size {low} is",
             )
+            break
 
     def _tile(self, store: Store, n: int) -> bytes:
         """The stored hashes of a full tile, to say which of two is wrong; nothing for the last, partial
