@@ -8,7 +8,7 @@ from lawspeaker.checks.terraform.values import Unknown, Value
 
 _NAMES: Final = frozenset({"*", "any", "internet", "all"})
 # A range of at most this prefix is a good part of the internet, whatever it is called.
-_WIDEST: Final = {4: 7, 6: 12}
+_WIDEST: Final = {4: 7, 6: 4}
 _PREFIX: Final = re.compile(r"/(\d{1,3})$")
 
 
@@ -18,7 +18,7 @@ def is_everyone(value: Value) -> bool | Unknown:
     known, narrow prefix."""
     if isinstance(value, Unknown):
         prefix = _PREFIX.search(value.known)
-        narrow = prefix is not None and int(prefix[1]) > _WIDEST[6]
+        narrow = prefix is not None and int(prefix[1]) > _WIDEST[4]
         return False if narrow or not value.is_input else value
     if not isinstance(value, str):
         return False

@@ -1,27 +1,31 @@
 """Plain-text secrets: passwords, keys and tokens that stand in the program."""
 
+import base64
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lawspeaker.checks.secrets import find, is_elided
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
-from lawspeaker.checks.terraform.syntax import Call, Choice, Expression, Items, Literal, Pairs
+from lawspeaker.checks.terraform.syntax import Call, Choice, Expression, Items, Literal, Pairs, Template
 from lawspeaker.checks.terraform.values import document
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, upheld, violated
 
-_PASSWORD: Final = re.compile(
-    r"(?:^|[_-]|\b)(?:\w*passwo?r?d|passwd|passphrase)(?:_(?:value|text|string))?$", re.IGNORECASE
-)
+_SUFFIX: Final = r"(?:_(?:value|text|string|plain|wo))?$"
+_PASSWORD: Final = re.compile(r"(?:passwo?r?d|passwd|passphrase|(?:^|[_-])(?:pass|pwd))" + _SUFFIX, re.IGNORECASE)
 _KEY: Final = re.compile(
-    r"(?:^|[_-]|\b)(?:(?:\w*(?:secret|token|api_?key|access_?key|secret_?key|private_?key|auth_?key))|credentials?)"
-    r"(?:_(?:value|text|string))?$",
+    r"(?:secret|token|(?:api|access|secret|private|auth|encryption|raw)_?key|key_raw|credentials?|plaintext_value)"
+    + _SUFFIX,
     re.IGNORECASE,
 )
 # A key or token that is a name, an address or a path stands for a secret that lies elsewhere.
 _POINTER: Final = re.compile(
-    r"arn:.*|\w+://\S*|/[\w/.+=@-]*|[\w-]+(/[\w-]+)+|projects/.*|[a-z]+(-[a-z]+)*|[A-Z_]+|\s*", re.DOTALL
+    r"arn:.*|\w+://\S*|/[\w/.+=@-]*|[a-z0-9_-]+(/[a-z0-9_-]+)+|projects/.*|[a-z]+(-[a-z]+)*|[A-Z_]+|\s*", re.DOTALL
 )
+# A line of a shell script or an environment file; the quotes may be escaped, as they are inside another string.
+_ASSIGNMENT: Final = re.compile(r"""(?:^|[\s;"'])([A-Za-z_]\w*)=\\?["']?([^\s"'\\;$]+)""")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,65536}={0,2}\s*")
 _FLAGS: Final = re.compile(r"true|false|required|optional|enabled|disabled|none|null|\d{1,4}", re.IGNORECASE)
 _MAX_DEPTH: Final = 12
 
@@ -78,32 +82,49 @@ def _found(resource: Resource, place: Place, value: Expression) -> Iterator[Verd
 
 
 def _names(value: Expression, depth: int) -> Iterator[str]:
-    """The names of literal secrets in `value`: keys of maps, and `name`/`value` pairs as containers have
-    them.
-    """
+    """The names of literal secrets in `value`: keys of maps, and `name`/`value` pairs as containers have them."""
     if depth > _MAX_DEPTH:
         return
+    if isinstance(value, Literal):
+        if isinstance(value.value, str):
+            yield from _names_in_text(value.value)
+        return
     if isinstance(value, Pairs):
-        flat = {key.value: inner for key, inner in value.pairs if isinstance(key, Literal)}
-        name, given = flat.get("name"), flat.get("value")
-        if isinstance(name, Literal) and isinstance(given, Literal) and _is_secret(str(name.value), given.value):
-            yield str(name.value)
-        for key, inner in flat.items():
-            if isinstance(inner, Literal) and isinstance(key, str) and _is_secret(key, inner.value):
-                yield key
-        for _, inner in value.pairs:
-            yield from _names(inner, depth + 1)
-    elif isinstance(value, Items):
-        for inner in value.items:
-            yield from _names(inner, depth + 1)
-    elif isinstance(value, Call):
-        for inner in value.arguments:
-            yield from _names(inner, depth + 1)
-    elif isinstance(value, Choice):
-        yield from _names(value.then, depth + 1)
-        yield from _names(value.otherwise, depth + 1)
-    elif isinstance(value, Literal) and isinstance(value.value, str) and value.value.lstrip()[:1] in {"{", "["}:
-        yield from _names_in_data(document(value.value), 0)
+        yield from _names_in_pairs(value)
+    for inner in _inside(value):
+        yield from _names(inner, depth + 1)
+
+
+def _inside(value: Expression) -> tuple[Expression, ...]:
+    match value:
+        case Pairs(pairs):
+            return tuple(inner for _, inner in pairs)
+        case Items(parts) | Template(parts) | Call(_, parts):
+            return parts
+        case Choice(_, then, otherwise):
+            return then, otherwise
+        case _:
+            return ()
+
+
+def _names_in_pairs(value: Pairs) -> Iterator[str]:
+    flat = {
+        key.value: inner.value
+        for key, inner in value.pairs
+        if isinstance(key, Literal) and isinstance(key.value, str) and isinstance(inner, Literal)
+    }
+    yield from _names_in_data(flat, _MAX_DEPTH)
+
+
+def _names_in_text(text: str) -> Iterator[str]:
+    """The same in a JSON document or in a script, as it is or in base64, which hides nothing."""
+    if text.lstrip()[:1] in {"{", "["}:
+        yield from _names_in_data(document(text), 0)
+    if _BASE64.fullmatch(text):
+        with contextlib.suppress(ValueError):
+            text = base64.b64decode(text, validate=True).decode()
+    if "=" in text:
+        yield from (match[1] for match in _ASSIGNMENT.finditer(text) if _is_secret(match[1], match[2]))
 
 
 def _names_in_data(data: object, depth: int) -> Iterator[str]:
@@ -126,7 +147,7 @@ def _names_in_data(data: object, depth: int) -> Iterator[str]:
 def _is_secret(name: str, value: object) -> bool:
     """Whether `name` says that the literal `value` is a secret. A weak password or a `changeme` is one as
     soon as the program is applied; only what leaves the secret out (`<password>`, `****`) is none."""
-    if not isinstance(value, str) or is_elided(value) or _FLAGS.fullmatch(value):
+    if not isinstance(value, str) or len(value) > 10_000 or is_elided(value) or _FLAGS.fullmatch(value):
         return False
     if _PASSWORD.search(name):
         return not value.startswith(("arn:", "/"))

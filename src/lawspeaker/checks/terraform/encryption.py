@@ -55,6 +55,7 @@ SWITCHES: Final = (
 _ALWAYS: Final = (
     "aws_s3_bucket",
     "aws_dynamodb_table",
+    "aws_msk_cluster",
     "aws_fsx_lustre_file_system",
     "aws_fsx_windows_file_system",
     "azurerm_storage_account",
@@ -122,5 +123,7 @@ def _inherited(resource: Resource, value: Value, module: Module) -> Verdict:
     for source in filter(None, map(module.at, targets_of(value))):
         if source.get("storage_encrypted") is True or source.get("encrypted") is True:
             return upheld(resource)
+        if source.type in {resource.type, "aws_ebs_volume"} and source.absent is None:
+            return violated(resource, f"it copies {source.address}, which is not encrypted at rest")
     unknown = value if isinstance(value, Unknown) else Unknown("the encryption of its source")
     return undecided(resource, "whether it is encrypted at rest", unknown)

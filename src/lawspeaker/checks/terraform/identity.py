@@ -23,6 +23,7 @@ _ATTACHMENTS: Final = (
     "aws_iam_policy_attachment",
     "aws_ssoadmin_managed_policy_attachment",
 )
+_RESOURCE_POLICIES: Final = ("aws_sqs_queue_policy", "aws_sns_topic_policy", "aws_sqs_queue", "aws_sns_topic")
 _ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
 _WILDCARD: Final = re.compile(r"\*|\*:\*|[A-Za-z0-9-]+:\*+")
 
@@ -41,8 +42,18 @@ def policies(module: Module) -> Iterator[Verdict]:
 def documents(module: Module) -> Iterator[Verdict]:
     """A policy document. One with principals belongs to a resource (a key, a bucket), where every action on
     that one resource is the documented way to hand it to its account."""
+    attached = {target for resource in module.of(*_POLICIES) for target in targets_of(resource.get("policy"))}
     for resource in module.of(DOCUMENT):
-        yield from each(resource, _judge(resource, of_document(resource, module)))
+        found = of_document(resource, module)
+        yield from each(resource, _judge(resource, found, whoever=resource.address in attached))
+
+
+def queue_policies(module: Module) -> Iterator[Verdict]:
+    """The policy of a queue or topic, where nothing needs every action."""
+    for resource in module.of(*_RESOURCE_POLICIES):
+        if resource.get("policy") is not None:
+            found = statements(resource.get("policy"), resource.at("policy"), module)
+            yield from each(resource, _judge(resource, found, whoever=True))
 
 
 def attachments(module: Module) -> Iterator[Verdict]:
@@ -72,8 +83,8 @@ def azure_roles(module: Module) -> Iterator[Verdict]:
 
 RULE: Final = Rule(
     "wildcard-action",
-    (policies, documents, attachments, azure_roles),
-    r"aws_iam_|aws_ssoadmin_|azurerm_role_definition\b",
+    (policies, documents, queue_policies, attachments, azure_roles),
+    r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b",
 )
 
 
@@ -85,12 +96,13 @@ def _policy(resource: Resource, body: Body, name: str, module: Module) -> Iterat
     yield from _judge(resource, statements(value, body.at(name), module))
 
 
-def _judge(resource: Resource, found: Iterator[Statement | Unknown]) -> Iterator[Verdict]:
+def _judge(resource: Resource, found: Iterator[Statement | Unknown], *, whoever: bool = False) -> Iterator[Verdict]:
+    """What is wrong with statements; those that name principals count with `whoever` only."""
     for statement in found:
         if isinstance(statement, Unknown):
             if statement.is_input or not statement.targets:
                 yield undecided(resource, "which actions the policy allows", statement)
-        elif statement.allows and statement.principals is None:
+        elif statement.allows and (whoever or statement.principals is None):
             yield from _statement(resource, statement)
 
 

@@ -21,9 +21,14 @@ PORTS: Final[Mapping[int, str]] = {
     9200: "Elasticsearch", 9300: "Elasticsearch", 10250: "Kubernetes", 11211: "memcached", 27017: "MongoDB",
     27018: "MongoDB", 50070: "HDFS",
 }  # fmt: skip
+# Without a connection there is less to attack: what listens there by design, and what amplifies.
+UDP_PORTS: Final[Mapping[int, str]] = {
+    69: "TFTP", 111: "RPC", 137: "NetBIOS", 161: "SNMP", 389: "LDAP", 1434: "SQL Server", 2049: "NFS",
+    11211: "memcached",
+}  # fmt: skip
 _GROUPS: Final = ("aws_security_group", "aws_default_security_group")
 _ALL_PROTOCOLS: Final = frozenset({"-1", "all", "*", "any"})
-_WITH_PORTS: Final = _ALL_PROTOCOLS | {"tcp", "udp", "6", "17"}
+_PORTS_OF: Final[Mapping[str, Mapping[int, str]]] = {"tcp": PORTS, "6": PORTS, "udp": UDP_PORTS, "17": UDP_PORTS}
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -67,10 +72,26 @@ def azure_security_rule(module: Module) -> Iterator[Verdict]:
         yield from each(resource, _judge(resource, openings))
 
 
+def other_firewalls(module: Module) -> Iterator[Verdict]:
+    """DigitalOcean and OpenStack."""
+    for resource in module.of("digitalocean_firewall"):
+        openings = [
+            Opening((rule.get("source_addresses"),), rule.get("protocol"), _ports(rule.get("port_range")), rule.place)
+            for rule in resource.children("inbound_rule")
+        ]
+        yield from each(resource, _judge(resource, openings))
+    for resource in module.of("openstack_networking_secgroup_rule_v2"):
+        if resource.get("direction") != "egress":
+            ports = _range(resource.get("port_range_min"), resource.get("port_range_max"))
+            source, protocol = resource.get("remote_ip_prefix"), resource.get("protocol")
+            yield from each(resource, _judge(resource, [Opening((source,), protocol, (ports,), resource.place)]))
+
+
 RULE: Final = Rule(
     "open-admin-ingress",
-    (security_group, security_group_rule, google_firewall, azure_security_rule),
-    r"aws_(?:default_|vpc_)?security_group|google_compute_firewall\b|azurerm_network_security_",
+    (security_group, security_group_rule, google_firewall, azure_security_rule, other_firewalls),
+    r"aws_(?:default_|vpc_)?security_group|google_compute_firewall\b|azurerm_network_security_|digitalocean_firewall|"
+    r"openstack_networking_secgroup",
 )
 
 
@@ -103,38 +124,39 @@ def _exposed(opening: Opening) -> str | Unknown:
     if isinstance(protocol, Unknown):
         return protocol
     name = str(protocol).lower()
-    if name not in _WITH_PORTS:
-        return ""
     if name in _ALL_PROTOCOLS:
         return "every port"
+    known = _PORTS_OF.get(name, {})
     unknown: Unknown | None = None
     for ports in opening.ports:
         if isinstance(ports, Unknown):
             unknown = ports
             continue
-        exposed = [port for port in PORTS if ports[0] <= port <= ports[1]]
-        if len(exposed) == len(PORTS):
+        exposed = [port for port in known if ports[0] <= port <= ports[1]]
+        if exposed and len(exposed) == len(known):
             return "every port"
         if exposed:
             more = f" and {len(exposed) - 1} more" if len(exposed) > 1 else ""
-            return f"port {exposed[0]} ({PORTS[exposed[0]]}){more}"
+            return f"port {exposed[0]} ({known[exposed[0]]}){more}"
     return unknown or ""
 
 
 def _aws(rule: Body, sources: tuple[str, str]) -> Opening:
     protocol = rule.get("protocol") if "protocol" in rule.values else rule.get("ip_protocol")
-    first, last = port_range(rule.get("from_port")), port_range(rule.get("to_port"))
-    ports: tuple[int, int] | Unknown
-    if isinstance(first, Unknown):
-        ports = first
-    elif isinstance(last, Unknown):
-        ports = last
-    else:
-        # Without ports a rule is for all of them; -1 is the word for that.
-        low = first[0] if first else 0
-        ports = (max(low, 0), last[1] if last and last[1] > 0 else 65535 if low <= 0 else low)
+    ports = _range(rule.get("from_port"), rule.get("to_port"))
     open_at = next((name for name in sources if rule.get(name)), sources[0])
     return Opening(tuple(rule.get(name) for name in sources), protocol, (ports,), rule.at(open_at))
+
+
+def _range(first: Value, last: Value) -> tuple[int, int] | Unknown:
+    """Both ends of a range; without them it is all ports, and -1 is another word for that."""
+    start, end = port_range(first), port_range(last)
+    if isinstance(start, Unknown):
+        return start
+    if isinstance(end, Unknown):
+        return end
+    low = start[0] if start else 0
+    return max(low, 0), end[1] if end and end[1] > 0 else 65535 if low <= 0 else low
 
 
 def _google(resource: Resource) -> list[Opening]:

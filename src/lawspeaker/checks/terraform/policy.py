@@ -29,6 +29,7 @@ _NARROWING: Final = (
     "aws:vpcsource",
     "aws:calledvia",
     "s3:dataaccesspoint",
+    "elasticfilesystem:accessedviamounttarget",
     "kms:calleraccount",
     "lambda:functionurlauthtype",
     "cognito-",

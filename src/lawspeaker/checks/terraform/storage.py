@@ -17,6 +17,12 @@ _ACLS: Final[Mapping[str, str]] = {
 _GROUPS: Final = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 _EVERYONE: Final = frozenset({"allUsers", "allAuthenticatedUsers"})
 _WITH_ACL: Final = ("aws_s3_bucket", "aws_s3_bucket_acl", "aws_s3_object", "aws_s3_bucket_object", "aws_s3_object_copy")
+_WITH_POLICY: Final = (
+    "aws_ecr_repository_policy",
+    "aws_backup_vault_policy",
+    "aws_glacier_vault",
+    "aws_secretsmanager_secret_policy",
+)
 _WITH_MEMBERS: Final = ("google_storage_bucket_iam_member", "google_storage_bucket_iam_binding")
 _WITH_ENTITY: Final = (
     "google_storage_bucket_access_control",
@@ -41,6 +47,12 @@ def s3_policy(module: Module) -> Iterator[Verdict]:
             yield from each(
                 resource, _unless_blocked(resource, _public_policy(resource, module), _POLICY_SWITCHES, module)
             )
+
+
+def store_policy(module: Module) -> Iterator[Verdict]:
+    """The policy of another store (images, backups, archives, secrets) that allows everyone."""
+    for resource in module.of(*_WITH_POLICY):
+        yield from each(resource, _public_policy(resource, module))
 
 
 def gcs_members(module: Module) -> Iterator[Verdict]:
@@ -84,8 +96,8 @@ def spaces_bucket(module: Module) -> Iterator[Verdict]:
 
 RULE: Final = Rule(
     "public-storage",
-    (s3_acl, s3_policy, gcs_members, gcs_bucket, azure_container, azure_account, spaces_bucket),
-    r"aws_s3_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
+    (s3_acl, s3_policy, store_policy, gcs_members, gcs_bucket, azure_container, azure_account, spaces_bucket),
+    r"aws_(?:s3|ecr|backup|glacier|secretsmanager)_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
 )
 
 _ACL_SWITCHES: Final = ("block_public_acls", "ignore_public_acls")
@@ -107,13 +119,15 @@ def _public_acl(resource: Resource) -> Iterator[Verdict]:
 
 
 def _public_policy(resource: Resource, module: Module) -> Iterator[Verdict]:
-    for statement in statements(resource.get("policy"), resource.at("policy"), module):
+    name = "access_policy" if resource.type == "aws_glacier_vault" else "policy"
+    what = _subject(resource)
+    for statement in statements(resource.get(name), resource.at(name), module):
         public = statement if isinstance(statement, Unknown) else statement.for_everyone
-        place = resource.at("policy") if isinstance(statement, Unknown) else statement.place
+        place = resource.at(name) if isinstance(statement, Unknown) else statement.place
         if isinstance(public, Unknown):
-            yield undecided(resource, "whether the policy opens the bucket to everyone", public, place)
+            yield undecided(resource, f"whether the policy opens the {what} to everyone", public, place)
         elif public:
-            yield violated(resource, "the policy gives everyone on the internet access to the bucket", place)
+            yield violated(resource, f"the policy gives everyone on the internet access to the {what}", place)
 
 
 def _unless_blocked(
@@ -190,4 +204,5 @@ def _account_is_closed(container: Body, module: Module) -> bool:
 
 
 def _subject(resource: Resource) -> str:
-    return "object" if "object" in resource.type else "bucket"
+    words = {"object": "object", "ecr": "repository", "vault": "vault", "secret": "secret"}
+    return next((noun for word, noun in words.items() if word in resource.type), "bucket")
