@@ -1,12 +1,15 @@
 """The bundled laws, with the real kinds of check: they load, have no fault, and every case comes out as it says."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.clause import Kinds
 from lawspeaker.constitution.files import bundled
 from lawspeaker.constitution.lint import lint
-from lawspeaker.constitution.load import load
+from lawspeaker.constitution.load import load, load_text
 from lawspeaker.constitution.schema import Case, Constitution, Principle
 from lawspeaker.finding import combine
 
@@ -66,3 +69,12 @@ def test_kinds_are_given_and_not_found() -> None:
     assert load("data-protection", kinds={"secrets": kinds["secrets"], "pattern": kinds["pattern"]}).digest == (
         LAWS["data-protection"].digest
     )
+
+
+def test_the_examples_in_the_manual_load() -> None:
+    manual = Path(__file__).parents[2] / "docs" / "constitution.md"
+    whole = [block for block in re.findall(r"```yaml\n(.*?)```", manual.read_text(), re.DOTALL) if block[0] != " "]
+    first, tightened = (load_text(block, kinds=KINDS) for block in whole)
+    assert len(whole[0].splitlines()) == 12
+    assert len(first.principles) == len(LARGEST.principles) + 1
+    assert tightened.principle("encryption-at-rest").severity == "critical"
