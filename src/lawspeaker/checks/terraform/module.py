@@ -13,7 +13,6 @@ from lawspeaker.checks.terraform.parse import parse
 from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Program
 from lawspeaker.checks.terraform.values import Scope, Unknown, Value
 
-_MAX_TURNS: Final = 100
 _UNREAD: Final = Unknown("a part of the block that cannot be read")
 
 
@@ -167,12 +166,13 @@ def _body(block: Block, file: int, scope: Scope) -> Body:
 
 
 def _turns(block: Block, iterator: str, scope: Scope) -> Iterator[Scope]:
-    """The scope of each turn of `block`'s `for_each`; `scope` itself where it has none or its items are unknown."""
+    """The scope of each turn of `block`'s `for_each`; `scope` itself where it has none, or its items are unknown or
+    too many."""
     items = scope.evaluate(block.attributes["for_each"].value) if "for_each" in block.attributes else None
-    if isinstance(items, Mapping) and len(items) <= _MAX_TURNS:
+    if isinstance(items, Mapping) and scope.turns(len(items)):
         for key, value in items.items():
             yield scope.inside(iterator, key, value)
-    elif isinstance(items, tuple) and len(items) <= _MAX_TURNS:
+    elif isinstance(items, tuple) and scope.turns(len(items)):
         for item in items:
             yield scope.inside(iterator, item, item)
     else:

@@ -34,19 +34,20 @@ _WITH_ROLES: Final = ("google_storage_bucket_acl", "google_storage_default_objec
 
 def s3_acl(module: Module) -> Iterator[Verdict]:
     """An ACL for everyone, unless a public access block makes S3 refuse or ignore public ACLs."""
+    buckets = _Buckets(module)
     for resource in module.of(*_WITH_ACL):
-        yield from each(resource, _unless_blocked(resource, _public_acl(resource), _ACL_SWITCHES, module))
+        yield from each(resource, _unless_blocked(resource, _public_acl(resource), _ACL_SWITCHES, buckets))
 
 
 def s3_policy(module: Module) -> Iterator[Verdict]:
     """A bucket policy that allows everyone, unless a public access block refuses or restricts public
     policies.
     """
+    buckets = _Buckets(module)
     for resource in module.of("aws_s3_bucket_policy", "aws_s3_bucket"):
         if resource.get("policy") is not None:
-            yield from each(
-                resource, _unless_blocked(resource, _public_policy(resource, module), _POLICY_SWITCHES, module)
-            )
+            found = _public_policy(resource, module)
+            yield from each(resource, _unless_blocked(resource, found, _POLICY_SWITCHES, buckets))
 
 
 def store_policy(module: Module) -> Iterator[Verdict]:
@@ -57,12 +58,16 @@ def store_policy(module: Module) -> Iterator[Verdict]:
 
 def gcs_members(module: Module) -> Iterator[Verdict]:
     """A role for `allUsers` or `allAuthenticatedUsers`, unless public access prevention is enforced."""
-    for resource in module.of(*_WITH_MEMBERS):
-        yield from each(resource, _unless_prevented(resource, _members(resource), module))
-    for resource in module.of(*_WITH_ENTITY):
-        yield from each(resource, _unless_prevented(resource, _entity(resource, "entity"), module))
-    for resource in module.of(*_WITH_ROLES):
-        yield from each(resource, _unless_prevented(resource, _entity(resource, "role_entity"), module))
+    buckets = _Buckets(module)
+    for types, names in (
+        (_WITH_MEMBERS, ("member", "members")),
+        (_WITH_ENTITY, ("entity",)),
+        (_WITH_ROLES, ("role_entity",)),
+    ):
+        for resource in module.of(*types):
+            bucket = module.at(buckets.key(resource.get("bucket")))
+            prevented = bucket is not None and bucket.get("public_access_prevention") == "enforced"
+            yield from each(resource, iter(()) if prevented else _members(resource, names))
 
 
 def gcs_bucket(module: Module) -> Iterator[Verdict]:
@@ -130,63 +135,57 @@ def _public_policy(resource: Resource, module: Module) -> Iterator[Verdict]:
             yield violated(resource, f"the policy gives everyone on the internet access to the {what}", place)
 
 
+class _Buckets:
+    """The buckets of a module by name, and the public access blocks of each."""
+
+    def __init__(self, module: Module) -> None:
+        self._addresses: dict[Value, str] = {
+            name: bucket.address
+            for bucket in module.of("aws_s3_bucket", "google_storage_bucket")
+            for name in (bucket.get("bucket"), bucket.get("name"))
+            if isinstance(name, str)
+        }
+        self._account = list(module.of("aws_s3_account_public_access_block"))
+        self._blocks: dict[str, list[Resource]] = {}
+        for block in module.of("aws_s3_bucket_public_access_block"):
+            self._blocks.setdefault(self.key(block.get("bucket")), []).append(block)
+
+    def key(self, value: Value) -> str:
+        """One name for a bucket, whether it is given by reference or by its literal name."""
+        if isinstance(value, Unknown):
+            return value.targets[0] if value.targets else value.what
+        return self._addresses.get(value, value) if isinstance(value, str) else ""
+
+    def blocks(self, resource: Resource) -> list[Resource]:
+        key = resource.address if resource.type == "aws_s3_bucket" else self.key(resource.get("bucket"))
+        return self._blocks.get(key, []) + self._account
+
+
 def _unless_blocked(
-    resource: Resource, verdicts: Iterator[Verdict], switches: tuple[str, str], module: Module
+    resource: Resource, verdicts: Iterator[Verdict], switches: tuple[str, str], buckets: _Buckets
 ) -> Iterator[Verdict]:
     """`verdicts`, unless one of the `switches` of a public access block takes their effect away."""
-    bucket = _bucket(resource.address if resource.type == "aws_s3_bucket" else resource.get("bucket"), module)
-    blocks = [
-        *(
-            block
-            for block in module.of("aws_s3_bucket_public_access_block")
-            if _bucket(block.get("bucket"), module) == bucket
-        ),
-        *module.of("aws_s3_account_public_access_block"),
-    ]
+    values = [block.get(switch) for block in buckets.blocks(resource) for switch in switches]
+    if any(value is True for value in values):
+        return
+    unknown = next((value for value in values if isinstance(value, Unknown)), None)
     for verdict in verdicts:
-        values = [block.get(switch) for block in blocks for switch in switches]
-        unknown = next((value for value in values if isinstance(value, Unknown)), None)
-        if any(value is True for value in values):
-            return
         if unknown and verdict.outcome == "violated":
             yield undecided(resource, "whether a public access block closes the bucket", unknown, verdict.place)
         else:
             yield verdict
 
 
-def _bucket(value: Value, module: Module) -> str:
-    """One name for a bucket, whether it is given by reference or by its literal name."""
-    for target in targets_of(value):
-        if target.startswith(("aws_s3_bucket.", "module.", "var.", "local.", "google_storage_bucket.")):
-            return target
-    if isinstance(value, Unknown):
-        return value.what
-    for bucket in module.of("aws_s3_bucket", "google_storage_bucket"):
-        if value is not None and value in {bucket.get("bucket") or "", bucket.get("name") or ""}:
-            return bucket.address
-    return str(value)
-
-
-def _members(resource: Resource) -> Iterator[Verdict]:
-    for name in ("member", "members"):
-        yield from _entity(resource, name)
-
-
-def _entity(resource: Resource, name: str) -> Iterator[Verdict]:
-    for leaf in leaves(resource.get(name)):
-        if isinstance(leaf, Unknown) and not leaf.known and leaf.is_input:
-            yield undecided(resource, "who gets access to the bucket", leaf, resource.at(name))
-        elif isinstance(leaf, str) and leaf.rpartition(":")[2] in _EVERYONE:
-            yield violated(resource, "everyone on the internet gets access to the bucket", resource.at(name))
+def _members(resource: Resource, names: tuple[str, ...]) -> Iterator[Verdict]:
+    for name in names:
+        for leaf in leaves(resource.get(name)):
+            if isinstance(leaf, Unknown) and not leaf.known and leaf.is_input:
+                yield undecided(resource, "who gets access to the bucket", leaf, resource.at(name))
+            elif isinstance(leaf, str) and leaf.rpartition(":")[2] in _EVERYONE:
+                yield violated(resource, "everyone on the internet gets access to the bucket", resource.at(name))
     predefined = resource.get("predefined_acl")
-    if name == "role_entity" and isinstance(predefined, str) and predefined.startswith("public"):
+    if isinstance(predefined, str) and predefined.startswith("public"):
         yield violated(resource, "the ACL opens the bucket to everyone", resource.at("predefined_acl"))
-
-
-def _unless_prevented(resource: Resource, verdicts: Iterator[Verdict], module: Module) -> Iterator[Verdict]:
-    bucket = module.at(_bucket(resource.get("bucket"), module))
-    if bucket is None or bucket.get("public_access_prevention") != "enforced":
-        yield from verdicts
 
 
 def _container(resource: Resource, module: Module) -> Iterator[Verdict]:

@@ -5,6 +5,7 @@ Everything else is `Unknown` and says which value is not known; a rule that need
 this module, not the rules, to know more. Self-referring locals, long chains and values that grow by
 doubling end in `Unknown` too."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
@@ -27,6 +28,7 @@ from lawspeaker.checks.terraform.syntax import (
 _MAX_DEPTH: Final = 40
 _MAX_TEXT: Final = 1_000_000
 _MAX_ITEMS: Final = 10_000
+_MAX_TURNS: Final = 1_000
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -65,12 +67,18 @@ class Scope:
         self._iterators = iterators or {}
         self._memo: dict[tuple[str, str], Value] = {}
         self._depth = 0
+        self._turns = itertools.count()
+
+    def turns(self, items: int) -> bool:
+        """Whether a loop over `items` may still be unrolled: nested loops multiply."""
+        return items <= _MAX_TURNS and all(next(self._turns) < _MAX_TURNS for _ in range(items))
 
     def inside(self, iterator: str, key: Value, value: Value) -> "Scope":
         """This scope within one turn of a loop."""
         turns: dict[str, Value] = {**self._iterators, iterator: {"key": key, "value": value}}
         inner = Scope(self._named["var"], self._named["local"], turns)
         inner._memo = self._memo  # variables and locals do not see the loop
+        inner._turns = self._turns
         return inner
 
     def evaluate(self, expression: Expression) -> Value:
@@ -151,10 +159,13 @@ def document(value: Value) -> Value:
 
 
 def leaves(value: Value) -> Iterator[Scalar | Unknown]:
-    """Every scalar and unknown in `value`, up to a bound."""
+    """Every scalar and unknown in `value`; past a bound, that the rest is unknown."""
     stack: list[Value] = [value]
-    for _ in range(_MAX_ITEMS):
+    for visited in itertools.count():
         if not stack:
+            return
+        if visited == _MAX_ITEMS:
+            yield Unknown("a very long list")
             return
         top = stack.pop()
         if isinstance(top, tuple):
