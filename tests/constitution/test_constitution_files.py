@@ -60,10 +60,10 @@ def test_what_is_no_text(work: Path) -> None:
 
 def test_ten_megabytes_are_not_even_read(work: Path) -> None:
     written(work / "big.yaml", b"#" * 10_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     message = "big.yaml: 10,000,000 bytes is too big for a constitution; at most 1,048,576 are read"
     assert error("big.yaml") == message
-    assert time.perf_counter() - began < 0.2
+    assert time.process_time() - began < 0.2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -137,9 +137,9 @@ def test_a_lattice_is_read_once(work: Path) -> None:
             written(work / f"{n}{side}.yaml", f"{HEAD}extends: [{n + 1}a.yaml, {n + 1}b.yaml]\n")
     written(work / "14a.yaml", LAW)
     written(work / "14b.yaml", LAW)
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(read("0a.yaml").principles) == 1
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_an_error_in_a_base_names_the_base(work: Path) -> None:

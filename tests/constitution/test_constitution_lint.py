@@ -119,9 +119,9 @@ def test_two_hundred_principles_in_a_second() -> None:
         principle.replace("no-shouting", f"no-{n}").replace("must not shout", f"must not shout {n} times")
         for n in range(200)
     )
-    began = time.perf_counter()
+    began = time.process_time()
     assert lint(law(head + many)) == []
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_faults_come_in_the_order_of_the_file() -> None:

@@ -19,7 +19,7 @@ from lawspeaker.errors import ConstitutionError
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 24
-_LOADER: Final = getattr(
+LOADER: Final = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # libyaml where PyYAML was built with it: 20 times as fast
 _yaml_1_1: Final[Callable[[type[yaml.Node], str, tuple[bool, bool]], str]] = yaml.resolver.Resolver().resolve
@@ -32,6 +32,7 @@ _YAML_1_2: Final[Mapping[str, re.Pattern[str]]] = {
         r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
     ),
 }
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _PLAIN_INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")  # 64 bits everywhere, and no octal
 
 
@@ -91,10 +92,10 @@ def parse(text: str, path: str) -> Node:
             f"the character {character} cannot stand in YAML; write an escape"
         )
     try:
-        return _Builder(yaml.parse(text, Loader=_LOADER), path).document()
+        return _Builder(yaml.parse(text, Loader=LOADER), path).document()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, path) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what PyYAML without libyaml makes of a bad escape
         raise ConstitutionError(f"not valid YAML: {' '.join(str(error).split())}", path) from None
 
 
@@ -188,6 +189,8 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         raw: str = event.value
+        if _HALF.search(raw):  # libyaml refuses them itself
+            self._refuse(event, "an escape that names half a character")
         if event.style:  # quoted or a block
             return raw
         seen = shortened(raw)
