@@ -197,6 +197,19 @@ def test_an_older_copy_of_the_database_is_refused(tmp_path):
     assert "the published log has 10 records, the database only 5" in opening_fails(tmp_path)
 
 
+def test_an_older_log_beside_a_newer_vault_is_refused_and_no_text_is_removed(tmp_path):
+    make_log(tmp_path, 5)
+    older = (tmp_path / "log.db").read_bytes()
+    make_log(tmp_path, 0, 300)
+    newer = (tmp_path / "log.db").read_bytes()
+    (tmp_path / "log.db").write_bytes(older)
+    shutil.move(tmp_path / "log", tmp_path / "gone")
+    assert "an older log.db was put in its place" in opening_fails(tmp_path)
+    (tmp_path / "log.db").write_bytes(newer)
+    assert make_log(tmp_path, 1)[0].index == 305
+    assert verify(tmp_path).ok
+
+
 def test_a_replaced_published_head_is_refused(tmp_path):
     make_log(tmp_path / "other", 3)
     make_log(tmp_path / "home", 3)

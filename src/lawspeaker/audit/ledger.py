@@ -30,6 +30,7 @@ from lawspeaker.audit.tiles import WIDTH, Tree, Written
 from lawspeaker.audit.vault import Sealed, Vault
 from lawspeaker.errors import LogError
 
+LARGEST_BATCH = 256
 FULLY_CHECKED = 100_000
 """Up to this many leaves, opening hashes all of them (0.3 s); beyond, it checks the head against the
 stored tiles."""
@@ -54,10 +55,11 @@ class Ledger:
             if self.store.head() is None:
                 self._begin()
             self._tree, self._note = self._load()
+        if site:
+            self._compare_published(site)
         with storage.errors(where / "vault.db"):
             self._sweep()
         if site:
-            self._compare_published(site)
             site.restore(self.store, self._tree.size)
             site.put_checkpoint(self._note)
 
@@ -220,6 +222,11 @@ class Ledger:
             if self.store.leaf(id_):
                 break
             orphans.append(id_)
+            if len(orphans) > LARGEST_BATCH:
+                raise LogError(
+                    f"{self._where / 'vault.db'}: it holds texts of more records than a crash can leave behind; an "
+                    "older log.db was put in its place: restore the newer one"
+                )
         self._texts.execute("BEGIN IMMEDIATE")
         for id_ in orphans:
             self.vault.erase(id_)

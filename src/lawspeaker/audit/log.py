@@ -138,8 +138,12 @@ class Log(_Closing):
                 os.close(lock)
                 raise
             self._writer, self._lock = writer, lock
-            with storage.errors(self._socket):
-                self._server = await remote.serve(self._socket, self._serve)
+            try:
+                with storage.errors(self._socket):
+                    self._server = await remote.serve(self._socket, self._serve)
+            except LogError:
+                await self.close()
+                raise
 
     async def _serve(self, entry: Entry) -> Receipt:
         records.check(entry.record, entry.texts)

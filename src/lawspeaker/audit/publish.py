@@ -72,7 +72,8 @@ class Site:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder and those above it for the owner alone (`parents=True` would leave those to the umask)."""
+    """Make a folder and those above it for the owner alone (`parents=True` would leave those to the
+    umask)."""
     if not folder.is_dir():
         _make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)

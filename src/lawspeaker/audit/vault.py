@@ -1,8 +1,8 @@
 """The vault: what people and models wrote, encrypted, apart from the log, so that it can be erased.
 
-Each record has 64 random bytes: a salt for its commitments and an AES-256-GCM key for its texts. They are
-stored only wrapped by the vault key. Deleting that one row destroys both: what is left of the texts, in
-backups too, is noise to everyone, and the commitments in the log match nothing any more.
+Each record has 64 random bytes: a salt for its commitments and an AES-256-GCM key for its texts. They are stored only
+wrapped by the vault key. Deleting that one row destroys both: ciphertexts that remain anywhere are noise, and the
+commitments in the log match nothing any more. Copies of the vault made earlier still have the row.
 """
 
 import os

@@ -21,7 +21,7 @@ class TextCheck:
         self._vault: Vault | None = None
         self._gone: list[tuple[int, str, str]] = []
         self._erased: set[str] = set()
-        self._locked = self._present = 0
+        self._locked = self._present = self._unwritten = 0
 
     def open(self) -> None:
         """Open the vault. It is opened after the log: texts come before their leaves, so none may be
@@ -69,6 +69,7 @@ class TextCheck:
             for id_ in self._vault.newest_first():
                 # Texts of records that were not written yet, or never were after a crash, lie at the end.
                 known = known or id_ in records
+                self._unwritten += not known
                 if known and id_ not in records:
                     self._problems.add(None, f"vault.db: there are texts of {id_}, which is not in the log")
             for (line,) in self._database.execute("PRAGMA integrity_check(10)"):
@@ -87,6 +88,8 @@ class TextCheck:
         parts = [f"{self._present} texts match their commitments"]
         if self._gone:
             parts.append(f"{len(self._gone)} are gone")
+        if self._unwritten:
+            parts.append(f"{self._unwritten} records with texts were not in the log yet, or a crash cut them off")
         if self._locked:
             parts.append(f"{self._locked} were not checked, for want of the vault key")
         return ", ".join(parts) + "."

@@ -13,11 +13,9 @@ from contextlib import suppress
 
 import msgspec
 
-from lawspeaker.audit.ledger import Entry, Ledger
+from lawspeaker.audit.ledger import LARGEST_BATCH, Entry, Ledger
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.errors import LawspeakerError, LogError, boundary
-
-LARGEST_BATCH = 256
 
 Outcome = Receipt | LogError
 
