@@ -72,7 +72,7 @@ def test_what_ask_leaves_behind(cli: Run, script: str, work: Path) -> None:
     verified = cli("audit", "verify", "--json")
     report = json.loads(verified.stdout)
     assert (verified.returncode, report["ok"], report["size"], report["problems"]) == (0, True, 2, [])
-    assert "integrity only" in cli("audit", "verify").stderr
+    assert "Integrity only" in cli("audit", "verify").stderr
     shown = cli("audit", "show", receipt["id"][:12])
     assert shown.returncode == 0
     assert "a bucket" in shown.stdout
