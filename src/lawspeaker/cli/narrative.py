@@ -32,8 +32,7 @@ def tell_steps(steps: Sequence[Step], console: Console) -> None:
                 _head(console, "draft", f"{len(text.splitlines())} lines by {model}")
                 answer = text
             case Assessment(of=of, findings=findings):
-                _head(console, "checks", f"on the {of}")
-                _findings(findings, console)
+                _assessment(of, findings, console)
             case Critique() as critique:
                 _head(console, "critique", f"{critique.principle}, by {critique.model}{_doubt(critique)}")
                 console.print(_indent(critique.text))
@@ -50,9 +49,12 @@ def tell_steps(steps: Sequence[Step], console: Console) -> None:
                 _head(console, "fault", f"{during} {principle}: {what}")
 
 
-def _findings(findings: Sequence[Finding], console: Console) -> None:
-    """Violated and inconclusive findings, a line each; or that there are none."""
+def _assessment(of: str, findings: Sequence[Finding], console: Console) -> None:
+    """Violated and inconclusive findings, a line each; a request that nothing speaks against is not worth one."""
     shown = [finding for finding in findings if finding.outcome in _COLOUR]
+    if of == "request" and not shown:
+        return
+    _head(console, "checks", f"on the {of}")
     for finding in shown:
         line = f"line {finding.spans[0].line}: " if finding.spans else ""
         colour = _COLOUR[finding.outcome]
@@ -61,7 +63,7 @@ def _findings(findings: Sequence[Finding], console: Console) -> None:
             f"{escape(line + finding.reason)} [dim]{escape(finding.check)}[/]"
         )
     if not shown:
-        judged = len({f.principle for f in findings if f.outcome == "upheld"})
+        judged = len({finding.principle for finding in findings if finding.outcome == "upheld"})
         console.print(f"  [green]no principle violated[/] [dim]({judged} upheld, the rest not applicable)[/]")
 
 
