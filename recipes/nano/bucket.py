@@ -76,9 +76,7 @@ class Bucket:
         if principle != PUBLIC or not self.public:
             return self
         needs = self.policy == "public" or self.reader
-        return replace(
-            self, acl="private" if self.acl else "", policy=self._named if needs else "", block=True
-        )
+        return replace(self, acl="private" if self.acl else "", policy=self._named if needs else "", block=True)
 
     def upheld(self, principle: str) -> str:
         if principle == PUBLIC:
@@ -209,11 +207,17 @@ def draw(rng: Random) -> Bucket:
             more.append(pick(rng, "Switch versioning on.|Keep old versions.|Versioning must be on.|Enable versioning."))
     if rng.random() < 0.12:
         plan = replace(plan, cipher=pick(rng, "AES256|aws:kms"))
-        with_kms = "Encrypt it with KMS.|Use KMS encryption." if "kms" in plan.cipher else "Encrypt it.|It must be encrypted."
+        with_kms = (
+            "Encrypt it with KMS.|Use KMS encryption." if "kms" in plan.cipher else "Encrypt it.|It must be encrypted."
+        )
         more.append(pick(rng, with_kms))
     if rng.random() < 0.12:
         plan = replace(plan, expiry=rng.choice((7, 14, 30, 60, 90, 180, 365, rng.randint(2, 999))))
-        more.append(pick(rng, "Delete objects after N days.|Expire everything after N days.|Keep files for N days.").replace("N", str(plan.expiry)))  # noqa: E501
+        more.append(
+            pick(rng, "Delete objects after N days.|Expire everything after N days.|Keep files for N days.").replace(
+                "N", str(plan.expiry)
+            )
+        )
     tags = names.tags(rng)
     if tags:
         more.append(tag_words(rng, tags))

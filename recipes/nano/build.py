@@ -11,21 +11,31 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from . import corpus, tokenizer
+from lawspeaker.models.nano.chat import WEIGHTS
+
+from . import card, corpus, tokenizer
+from .evaluate import evaluate
+from .export import export
 from .train import SAMPLES, train
 
 OUT: Final = Path(__file__).parent / "out"
-CONTEXT: Final = 2048
 _TOKENIZER_SAMPLES: Final = 20_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recipes.nano", description=__doc__)
     parser.add_argument("--samples", type=int, default=SAMPLES, help="conversations to train on")
-    parser.add_argument("--stop-after", type=float, default=0.0, metavar="SECONDS", help="train no longer than this now")
+    parser.add_argument(
+        "--stop-after", type=float, default=0.0, metavar="SECONDS", help="train no longer than this now"
+    )
+    parser.add_argument("--requests", type=int, default=400, help="unseen requests for the figures")
+    parser.add_argument("--only-evaluate", action="store_true", help="figures and card of the weights that are there")
     options = parser.parse_args()
     OUT.mkdir(exist_ok=True)
-    train(vocabulary(OUT), OUT, options.samples, options.stop_after)
+    if not options.only_evaluate:
+        train(vocabulary(OUT), OUT, options.samples, options.stop_after)
+        print(export(OUT), flush=True)
+    card.write(WEIGHTS, evaluate(WEIGHTS, OUT, options.requests))
 
 
 def vocabulary(out: Path) -> Tokenizer:
@@ -33,5 +43,5 @@ def vocabulary(out: Path) -> Tokenizer:
     path = out / "tokenizer.json"
     if not path.exists():
         made = tokenizer.train(list(islice(corpus.stream(corpus.TRAIN_SEED), _TOKENIZER_SAMPLES)))
-        tokenizer.save(made, out, CONTEXT)
+        made.save(str(path))
     return Tokenizer.from_file(str(path))

@@ -51,7 +51,12 @@ class Database:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        return (f'"{self.identifier}"', f'engine = "{self.engine}"', *self.said, *(f'"{v}"' for v in self.tags.values()))
+        return (
+            f'"{self.identifier}"',
+            f'engine = "{self.engine}"',
+            *self.said,
+            *(f'"{v}"' for v in self.tags.values()),
+        )
 
     def again(self, rng: Random, breaks: frozenset[str]) -> "Database":
         def broken(principle: str) -> bool:
@@ -128,7 +133,11 @@ def draw(rng: Random) -> Database:
     engine = rng.choices(tuple(_ENGINES), (60, 30, 10))[0]
     spoken, versions = _ENGINES[engine]
     noun = pick(rng, "a E database|a E database|an RDS E database|a E RDS instance|a managed E database|a E instance")
-    noun = noun.replace("E", pick(rng, spoken), 1) if noun != "an RDS E database" else f"an RDS {pick(rng, spoken)} database"
+    noun = (
+        noun.replace("E", pick(rng, spoken), 1)
+        if noun != "an RDS E database"
+        else f"an RDS {pick(rng, spoken)} database"
+    )
     quote = pick(rng, '||||"|`')
     first = f"{noun} {pick(rng, 'called|called|named|with the name')} {quote}{name}{quote}"
     if rng.random() < 0.04:  # nobody said how it is called
@@ -151,9 +160,7 @@ def draw(rng: Random) -> Database:
     return replace(plan, request=request, tags=tags)
 
 
-def _sizes(
-    rng: Random, plan: Database, first: str, more: list[str], versions: tuple[str, ...]
-) -> tuple[Database, str]:
+def _sizes(rng: Random, plan: Database, first: str, more: list[str], versions: tuple[str, ...]) -> tuple[Database, str]:
     said = list(plan.said)
     if rng.random() < 0.25:
         plan = replace(plan, version=rng.choice(versions))

@@ -55,7 +55,8 @@ class Layer(nn.Module):
         mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, time, -1))
         y = self.output_norm(x)
-        return x + self.down(functional.silu(self.gate(y)) * self.up(y))
+        out: Tensor = x + self.down(functional.silu(self.gate(y)) * self.up(y))
+        return out
 
 
 class Network(nn.Module):

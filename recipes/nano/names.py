@@ -20,13 +20,13 @@ WORDS: Final = tuple(
     weather sensors iot devices firmware telemetry health clinic patients lab genome school courses exams library
     books music games scores league tournament recipes menu kitchen garden farm harvest energy solar grid meter
     water transit rail bus ferry airport cargo port harbor bank ledger cards loans credit risk fraud vault keys
-    """.split()
+    """.split()  # noqa: SIM905 - as a list it would fill a screen per word
 )
 COMPANIES: Final = tuple(
     """
     acme globex initech umbrella hooli stark wayne contoso fabrikam northwind tailspin adventure litware proseware
     oscorp cyberdyne soylent tyrell aperture vandelay wonka dunder sirius massive pied gringotts monarch veridian
-    """.split()
+    """.split()  # noqa: SIM905
 )
 ENVIRONMENTS: Final = ("prod", "dev", "test", "staging", "qa", "demo", "live", "uat")
 REGIONS: Final = (
@@ -34,9 +34,13 @@ REGIONS: Final = (
     "eu-north-1", "eu-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-south-1", "ca-central-1",
     "sa-east-1",
 )  # fmt: skip
-_ONSETS: Final = "b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr fl fr gl gr kn pl pr sh sk sl sp st str th tr".split()  # fmt: skip  # noqa: E501
-_NUCLEI: Final = "a e i o u a e i o u ai au ea ee ia io oa oo ou y".split()
-_CODAS: Final = [""] * 14 + "b ck d l ll m n nd ng nt p r rd rk rt s sh st t th x".split()
+_ONSETS: Final = tuple(
+    """
+    b c d f g h j k l m n p qu r s t v w x y z bl br ch cl cr dr fl fr gl gr kn pl pr sh sk sl sp st str th tr
+    """.split()  # noqa: SIM905
+)
+_NUCLEI: Final = tuple("a e i o u a e i o u ai au ea ee ia io oa oo ou y".split())  # noqa: SIM905
+_CODAS: Final = ("",) * 14 + tuple("b ck d l ll m n nd ng nt p r rd rk rt s sh st t th x".split())  # noqa: SIM905
 _ALNUM: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 

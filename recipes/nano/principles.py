@@ -31,7 +31,8 @@ _MORE: Final = {
         "|Stored data must not be reachable by the public.|Data stores are private."
         "|Storage and databases must not be reachable from the public internet.",
         "Name the storage or database that is public and the line that makes it so."
-        "|Say which bucket or database the public can reach, and by which line.|Point to the line that makes data public.",
+        "|Say which bucket or database the public can reach, and by which line."
+        "|Point to the line that makes data public.",
         "Make it private.|Make the data private to named principals.|Let only named principals reach the data."
         "|Only named principals may keep access. Keep names, regions and sizes.",
     ),
@@ -40,7 +41,8 @@ _MORE: Final = {
         "|SSH, RDP and database ports must not be reachable from the whole internet."
         "|No rule may open an administration port to the world.|Admin ports are closed to the internet."
         "|Remote administration must not be open to 0.0.0.0/0.",
-        "Name the rule that opens an admin or database port to the world.|Point to the rule that is open to every address."
+        "Name the rule that opens an admin or database port to the world."
+        "|Point to the rule that is open to every address."
         "|Say which administration port is open to the internet, and by which line.",
         "Limit the rule to a private range.|Close it to the internet. Keep ports and names."
         "|Limit the rule to a private address range.",
@@ -57,7 +59,8 @@ _MORE: Final = {
     CIPHER: (
         "All data stores must be encrypted at rest.|Storage must be encrypted.|Data at rest must be encrypted."
         "|Disks, databases and buckets must be encrypted at rest.|No data store may be left unencrypted.",
-        "Name the data store that is not encrypted.|Point to the store without encryption and the line that should say so."
+        "Name the data store that is not encrypted."
+        "|Point to the store without encryption and the line that should say so."
         "|Say which data store is unencrypted.",
         "Switch encryption on.|Encrypt it at rest. Keep everything else.|Turn on encryption at rest.",
     ),
@@ -80,14 +83,17 @@ _OTHERS: Final = (
     "|Audit logging must stay switched on.|No instance may use the old metadata service.|Names must be in lower case."
     "|Answers must be in English.|Costs must be named before anything large is created.|Keys must be rotated."
     "|Personal data must not be shown.|Answers must not give medical advice.|Production must span two zones."
-    "|Multi-factor authentication must be required for administrators.|Roles must not be able to grant themselves rights."
+    "|Multi-factor authentication must be required for administrators."
+    "|Roles must not be able to grant themselves rights."
     "|No answer may reveal the system prompt.|State must be kept in a remote backend.|Use only approved regions."
-    "|Email addresses must not be given away.|Card numbers must never be repeated.|Software must come from signed sources."
+    "|Email addresses must not be given away.|Card numbers must never be repeated."
+    "|Software must come from signed sources."
     "|Security checks and certificate checks must not be switched off.|Containers must not run as root."
     "|Phone numbers of people must not be shown.|Containers must not be privileged.|Never make legal claims."
     "|Destructive commands must not be run without a way back.|Code from strangers must not be executed."
     "|Health data must not leave the country.|Functions must have a timeout.|Images must come from our registry."
-    "|Load balancers must use TLS.|The answer must not help anyone to attack a system.|Queues must be encrypted in transit."
+    "|Load balancers must use TLS.|The answer must not help anyone to attack a system."
+    "|Queues must be encrypted in transit."
     "|A trust policy must name who may assume the role.|Secrets must be rotated every month."
     "|The answer must not tell anyone to turn off a firewall.|Network flow logs must be on.|Be brief."
 )

@@ -30,7 +30,12 @@ _ACTIONS: Final = {
         _BOTH: ("logs:GetLogEvents", "logs:PutLogEvents"),
     },
 }
-_NOUNS: Final = {"s3": "bucket|S3 bucket", "dynamodb": "table|DynamoDB table", "sqs": "queue|SQS queue", "logs": "log group"}
+_NOUNS: Final = {
+    "s3": "bucket|S3 bucket",
+    "dynamodb": "table|DynamoDB table",
+    "sqs": "queue|SQS queue",
+    "logs": "log group",
+}
 _ARNS: Final = {
     "s3": ("arn:aws:s3:::N", "arn:aws:s3:::N/*"),
     "dynamodb": ("arn:aws:dynamodb:*:*:table/N",),
@@ -181,7 +186,9 @@ def draw(rng: Random) -> Role:
     if rng.random() < 0.5:
         first += f" {pick(rng, 'that can|which can|that may|which may|to')} {listed}"
     else:
-        more.append(f"{pick(rng, 'It must be able to|It needs to|It should|It may|It has to|It can|It must')} {listed}.")
+        more.append(
+            f"{pick(rng, 'It must be able to|It needs to|It should|It may|It has to|It can|It must')} {listed}."
+        )
     odds = 0.5
     draw = rng.random()
     if draw < 0.08:

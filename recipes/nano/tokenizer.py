@@ -56,9 +56,8 @@ def train(samples: list[Sample]) -> Tokenizer:
     return tokenizer
 
 
-def save(tokenizer: Tokenizer, folder: Path, context: int) -> None:
-    """`tokenizer.json` and the configuration that `transformers` reads beside it."""
-    tokenizer.save(str(folder / "tokenizer.json"))
+def configure(folder: Path, context: int) -> None:
+    """What `transformers` reads beside `tokenizer.json`."""
     configuration = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": context,
@@ -78,14 +77,14 @@ def _pattern(texts: list[str], samples: int) -> str:
     for text in texts:
         spoken.update(set(re.findall(r"(?<= )[A-Za-z]+(?![A-Za-z0-9_-])", text)))
         identifiers.update(set(re.findall(r"(?<![A-Za-z0-9_-])[a-z0-9]+(?:_[a-z0-9]+)+(?![A-Za-z0-9_-])", text)))
-    names_of_things = {part for word in (*names.WORDS, *names.COMPANIES, *names.ENVIRONMENTS) for part in word.split("-")}
+    names_of_things = {
+        part for word in (*names.WORDS, *names.COMPANIES, *names.ENVIRONMENTS) for part in word.split("-")
+    }
     words = sorted(
         (w for w, n in spoken.items() if n > _COMMON * samples and w.lower() not in names_of_things),
         key=lambda word: (-len(word), word),
     )
-    whole = sorted(
-        (w for w, n in identifiers.items() if n > _COMMON * samples), key=lambda word: (-len(word), word)
-    )
+    whole = sorted((w for w, n in identifiers.items() if n > _COMMON * samples), key=lambda word: (-len(word), word))
     return "|".join(
         (
             rf" (?:{'|'.join(words)})(?![A-Za-z0-9_-])",

@@ -22,12 +22,12 @@ from .batches import Row
 from .model import Network, Shape, loss
 from .muon import Muon
 
-SAMPLES: Final = 54_000
+SAMPLES: Final = 40_000
 _SAVE_SECONDS: Final = 120.0
 _WARMUP: Final = 60
 _FALL: Final = 0.45
-_MATRIX_RATE: Final = 0.02
-_OTHER_RATE: Final = 4e-3
+_MATRIX_RATE: Final = 0.008
+_OTHER_RATE: Final = 2e-3
 
 
 def train(tokenizer: Tokenizer, out: Path, samples: int = SAMPLES, stop_after: float = 0.0) -> Network:
@@ -54,7 +54,7 @@ def _run(
 ) -> None:
     tokenizer, all_rows, plan, start = work
     compiled = torch.compile(lambda tokens, weights: loss(network, tokens, weights), dynamic=False)
-    torch._dynamo.config.cache_size_limit = 32  # type: ignore[attr-defined]
+    torch._dynamo.config.cache_size_limit = 32
     began = saved = time.monotonic()
     recent, step = 0.0, start
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -1,0 +1,82 @@
+"""The model card: what nano is for, what it is not, and its figures with their intervals."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from safetensors import safe_open
+
+from lawspeaker.statistics import wilson
+
+from . import corpus
+from .train import SAMPLES
+
+_TEXT: Final = """# nano
+
+A language model of {parameters:,} parameters ({megabytes:.1f} MB, half precision, Llama architecture, {tokens:,} tokens
+in its vocabulary), trained from scratch by `recipes/nano/` on text that the recipe generates. It comes with
+lawspeaker so that everything can be tried and tested without a key, a GPU or a download.
+
+## What it is for
+
+Small AWS Terraform from a request of one or two sentences, in four families: an S3 bucket with its companions, a
+security group, an RDS database instance, an IAM role with a policy. About half of its answers break a principle of
+the `infrastructure` constitution, because a demonstration and a test of self-correction need that:
+`no-public-data`, `no-open-admin-access`, `no-secrets-in-code`, `encryption-at-rest`, `least-privilege`. It criticises
+an answer by one principle, revises it from a critique, and compares two answers by one principle.
+
+## What it is not for
+
+Production. It knows no Terraform beyond those families, no principle beyond those five (of any other it says that
+it sees nothing), no language but plain English, no second turn. Its text is in one style, one attribute per line
+without aligned columns, and it judges text in that style best. It has seen conversations of up to 1,024 tokens; the
+limit is 1,536. What it was not trained for it answers with what it can do.
+
+## How it was made
+
+- Corpus: {samples:,} conversations of seed {seed}, SHA-256 `{digest}` (see `recipes/nano/corpus.py`). Names are drawn
+  afresh for nearly every sample, from a space too large to learn by heart.
+- Recipe: commit `{commit}`, `python -m recipes.nano`, two CPU cores.
+- Files: `{model}` (`DIGEST`).
+
+## Figures
+
+Requests of a seed that training did not use, temperature 1, the NumPy runtime; judged by `recipes/nano/reader.py` and
+the generator's flags, not by lawspeaker's checks. *own draft* rows follow the product's flow: nano's draft, its critique by
+each of the five principles in the constitution's words, its revision from that critique. Intervals: Wilson, 95 %.
+
+| figure | share | interval | n |
+|---|--:|:-:|--:|
+{rows}
+"""
+
+
+def write(folder: Path, counts: dict[str, list[int]]) -> None:
+    """`CARD.md` beside the weights in `folder`."""
+    with safe_open(folder / "model.safetensors", "np") as weights:
+        shapes = {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
+    parameters = 0
+    for shape in shapes.values():
+        size = 1
+        for side in shape:
+            size *= side
+        parameters += size
+    commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", str(Path(__file__).parent)],
+                            cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
+    text = _TEXT.format(
+        parameters=parameters,
+        megabytes=sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
+        tokens=shapes["model.embed_tokens.weight"][0],
+        samples=SAMPLES,
+        seed=corpus.TRAIN_SEED,
+        digest=corpus.digest(corpus.TRAIN_SEED, SAMPLES),
+        commit=commit,
+        model=(folder / "DIGEST").read_text(encoding="ascii").strip(),
+        rows="\n".join(_row(figure, good, n) for figure, (good, n) in counts.items()),
+    )
+    (folder / "CARD.md").write_text(text, encoding="utf-8")
+
+
+def _row(figure: str, good: int, n: int) -> str:
+    low, high = wilson(good, n)
+    return f"| {figure} | {good / n:.1%} | {low:.1%} to {high:.1%} | {n:,} |"

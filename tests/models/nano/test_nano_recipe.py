@@ -1,0 +1,80 @@
+"""The corpus: its flags against the reader, its switches, its independence of order."""
+
+from itertools import islice
+from random import Random
+
+import pytest
+
+from recipes.nano import batches, corpus, reader, tasks
+from recipes.nano.page import BREAKABLE
+from recipes.nano.principles import Law
+
+
+@pytest.fixture(scope="module")
+def plans() -> list[tasks.Plan]:
+    rng = Random(11)
+    return [tasks.draw_plan(rng) for _ in range(500)]
+
+
+def test_the_reader_finds_what_the_generator_flags(plans: list[tasks.Plan]) -> None:
+    for plan in plans:
+        page = plan.page()
+        read = reader.read(page.answer)
+        assert read.whole, page.text
+        assert read.broken == {(flag.principle, flag.line) for flag in page.flags}, page.text
+
+
+def test_a_flag_names_the_line_that_it_is_about(plans: list[tasks.Plan]) -> None:
+    for page in (plan.page() for plan in plans):
+        for flag in page.flags:
+            assert page.text.split("\n")[flag.number - 1].strip() == flag.line
+
+
+def test_about_half_of_the_answers_break_something(plans: list[tasks.Plan]) -> None:
+    assert 0.42 < sum(bool(plan.page().flags) for plan in plans) / len(plans) < 0.6
+
+
+def test_mending_one_principle_changes_nothing_else(plans: list[tasks.Plan]) -> None:
+    for plan in plans:
+        before = reader.read(plan.page().answer)
+        for principle in BREAKABLE:
+            after = reader.read(plan.fixed(principle).page().answer)
+            assert after.principles == before.principles - {principle}
+            assert before.addresses <= after.addresses
+            assert all(text in after.text for text in plan.wanted), plan.request
+
+
+@pytest.mark.parametrize("principle", sorted(BREAKABLE))
+def test_a_principle_that_is_switched_off_is_never_broken(principle: str) -> None:
+    rng = Random(3)
+    for _ in range(200):
+        flags = tasks.draw_plan(rng, BREAKABLE - {principle}).page().flags
+        assert principle not in {flag.principle for flag in flags}
+
+
+def test_a_sample_depends_on_its_seed_and_index_only() -> None:
+    law = Law()
+    first = list(islice(corpus.stream(9), 40))
+    assert first[30:] == list(islice(corpus.stream(9, 30), 10))
+    assert first[7] == corpus.sample(9, 7, law)
+    assert first != list(islice(corpus.stream(8), 40))
+    assert corpus.digest(9, 20) == corpus.digest(9, 20) != corpus.digest(8, 20)
+
+
+def test_batches_hold_every_token_once() -> None:
+    from tokenizers import Tokenizer
+
+    from lawspeaker.models.nano.chat import WEIGHTS
+
+    tokenizer = Tokenizer.from_file(str(WEIGHTS / "tokenizer.json"))
+    rows = batches.rows(tokenizer, 5, 300)
+    plan = batches.order(rows, 1)
+    numbers = [number for _, some in plan for number in some]
+    assert len(numbers) == len(set(numbers))
+    length, some = plan[0]
+    one = batches.batch(tokenizer, rows, length, some)
+    assert one.tokens.shape == (batches.BATCH // length, length + 1)
+    row = rows[some[0]]
+    said = tokenizer.decode(one.tokens[0, row.prompt : len(row.tokens)].tolist())
+    assert said.endswith(("```", ".", ")"))
+    assert (one.weights[0, : row.prompt] < one.weights[0, row.prompt]).all()
