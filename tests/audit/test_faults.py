@@ -165,6 +165,16 @@ def test_a_missing_or_unreadable_key_is_refused_and_never_replaced(tmp_path, nam
     assert verify(tmp_path).ok
 
 
+def test_the_keys_of_another_log_are_refused(tmp_path):
+    make_log(tmp_path / "home", 2)
+    make_log(tmp_path / "other", 2)
+    for names, says in ((["log.key"], "not the public half"), (["log.key", "log.vkey"], "not signed by")):
+        home = shutil.copytree(tmp_path / "home", tmp_path / str(len(names)))
+        for name in names:
+            shutil.copy(tmp_path / "other" / "keys" / name, home / "keys" / name)
+        assert says in opening_fails(home)
+
+
 def test_a_tampered_log_is_not_appended_to(tmp_path):
     make_log(tmp_path / "clean", 5, 300)
     for number, (statement, says) in enumerate(
@@ -175,7 +185,7 @@ def test_a_tampered_log_is_not_appended_to(tmp_path):
             ("DELETE FROM leaf WHERE idx = 3", "tampered with"),
             ("UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0", "tile 0 of level 0 does not match"),
             ("DELETE FROM checkpoint", "there are records but no checkpoint"),
-            ("UPDATE checkpoint SET note = replace(note, '305', '306')", "is wrong"),
+            ("UPDATE checkpoint SET note = replace(note, char(10) || '305', char(10) || '306')", "is wrong"),
             ("UPDATE meta SET value = 'lawspeaker-log 2' WHERE name = 'format'", "the format is 'lawspeaker-log 2'"),
             ("UPDATE meta SET value = 'x' WHERE name = 'origin'", "not of 'x'"),
         ]

@@ -1,6 +1,7 @@
 """Appending and reading back: receipts, batches, files, a second process."""
 
 import asyncio
+import sqlite3
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -84,6 +85,21 @@ def test_texts_come_back_and_leaves_hold_none_of_them(tmp_path):
     (tmp_path / "home" / "keys" / "vault.key").unlink()
     with LogReader(tmp_path / "home") as reader:
         assert {text.state for text in reader.texts(receipt.id).values()} == {"locked"}
+
+
+def test_a_changed_record_gets_no_receipt(tmp_path):
+    receipts = make_log(tmp_path, 3, 300)
+    connection = sqlite3.connect(tmp_path / "log.db")
+    for index in (1, 301):
+        change = "CAST(replace(CAST(bytes AS TEXT), 'release', 'refuse!') || ' ' AS BLOB)"
+        connection.execute(f"UPDATE leaf SET bytes = {change} WHERE idx = {index}")
+    connection.commit()
+    connection.close()
+    by_index = {receipt.index: receipt.id for receipt in receipts}
+    with LogReader(tmp_path) as reader:
+        for index in (1, 301):
+            with pytest.raises(LogError, match="it was changed"):
+                reader.prove(by_index[index])
 
 
 def test_many_coroutines_share_commits(tmp_path):

@@ -65,7 +65,9 @@ def announce(folder: Path, keys: Keys) -> None:
 
 def load(folder: Path) -> Keys:
     """The keys of a log that has them; raises `LogError` if one is missing or unreadable."""
-    signer = _parse_signer(_first(folder / "log.key"), folder / "log.key")
+    signer = _parse_signer(_lines(folder / "log.key")[0], folder / "log.key")
+    if signer.vkey != _lines(folder / "log.vkey")[0]:
+        raise LogError(f"{folder / 'log.vkey'}: not the public half of the key in log.key; restore both")
     return Keys(signer, load_verifiers(folder / "log.vkey"), load_vault(folder / "vault.key"))
 
 
@@ -108,10 +110,6 @@ def _parse_vault(line: str, path: Path) -> VaultKey:
     if not line.startswith(_VAULT) or len(key.secret) != 32 or key.id != id_text:
         raise LogError(f"{path}: not a vault key, or one whose id differs")
     return key
-
-
-def _first(path: Path) -> str:
-    return _lines(path)[0]
 
 
 def _lines(path: Path) -> list[str]:

@@ -9,6 +9,7 @@ reports as safe, and memory may no longer match the disk). The caller closes the
 everything anew.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -193,7 +194,7 @@ class Ledger:
                 f"{path}: the format is {self.store.meta('format')!r}; this version writes {storage.FORMAT!r}"
             )
         size, note = self.store.head() or (0, "")
-        head = open_note(note, self._keys.verifiers, self.store.meta("origin"))
+        head = self._open(note, path)
         if head.size != size or self.store.count() != size:
             raise self._tampered(f"the last checkpoint is of {head.size} records, {self.store.count()} are stored")
         tree = self._rehash(size) if size <= FULLY_CHECKED else Tree.load(size, self.store.tile)
@@ -202,6 +203,12 @@ class Ledger:
         tail = self.store.leaves(size - size % WIDTH, size)
         self._bundle += tiles.bundle([leaf[4] for leaf in tail])
         return tree, note
+
+    def _open(self, note: str, path: Path) -> Checkpoint:
+        try:
+            return open_note(note, self._keys.verifiers, self.store.meta("origin"))
+        except LogError as error:
+            raise LogError(f"{path}: {error}; the log was tampered with, or its keys are not these") from error
 
     def _rehash(self, size: int) -> Tree:
         tree = Tree(self.store.tile)
@@ -237,7 +244,7 @@ class Ledger:
         note = site.checkpoint()
         if not note:
             return
-        head = open_note(note, self._keys.verifiers, self.store.meta("origin"))
+        head = self._open(note, site.folder / "checkpoint")
         if head.size > self._tree.size:
             raise LogError(
                 f"{site.folder / 'checkpoint'}: the published log has {head.size} records, the database only "
@@ -262,6 +269,8 @@ def open_ledger(home: Path) -> Ledger:
         if not made:
             with storage.errors(home / "keys" / "log.vkey"):
                 keyring.announce(home / "keys", keys)
+                for folder in (home / "keys", home / "log", home, home.parent):
+                    _sync(folder)
     except LogError:
         log.close()
         texts.close()
@@ -286,6 +295,15 @@ def _prepare(home: Path) -> Keys:
         shutil.rmtree(home / "log" / "tile", ignore_errors=True)
         (home / "log" / "checkpoint").unlink(missing_ok=True)
     return keyring.create(home / "keys")
+
+
+def _sync(folder: Path) -> None:
+    """A new file survives a power cut only once its folder is on the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _same(record: Record, leaf: bytes) -> bool:

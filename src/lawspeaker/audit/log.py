@@ -105,6 +105,7 @@ class Log(_Closing):
                 again = True
                 if time.monotonic() > end:
                     raise LogError(f"{self._socket}: the process that holds the audit log does not answer") from error
+                await asyncio.sleep(_PAUSE)
             await self.join()
 
     def reader(self) -> LogReader:
@@ -123,21 +124,17 @@ class Log(_Closing):
             self._lock, self._writer = -1, None
 
     async def join(self) -> None:
-        """Become the writer if nobody is; otherwise pause, while the one who is gets ready to listen."""
+        """Become the writer if nobody is."""
         async with self._joining:
-            if self._writer:
-                return
-            lock = _lock(self.home)
+            lock = None if self._writer or self._closed else _lock(self.home)
             if lock is None:
-                if not self._socket.exists():
-                    await asyncio.sleep(_PAUSE)
                 return
             try:
-                writer = Writer(await asyncio.to_thread(open_ledger, self.home))
-            except LogError:
-                os.close(lock)
-                raise
-            self._writer, self._lock = writer, lock
+                self._writer = Writer(await asyncio.to_thread(open_ledger, self.home))
+                self._lock = lock
+            finally:
+                if self._writer is None:
+                    os.close(lock)
             try:
                 with storage.errors(self._socket):
                     self._server = await remote.serve(self._socket, self._serve)

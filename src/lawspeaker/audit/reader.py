@@ -10,6 +10,7 @@ import msgspec
 
 from lawspeaker.audit import keys, merkle, storage
 from lawspeaker.audit import record as records
+from lawspeaker.audit.checkpoint import encode64
 from lawspeaker.audit.receipt import Receipt, leaf_digest, make_receipt
 from lawspeaker.audit.record import Record
 from lawspeaker.audit.storage import Store
@@ -120,12 +121,17 @@ class LogReader:
             return self._vault.read(record.id, record.texts)
 
     def prove(self, id_: str) -> Receipt:
-        """A fresh receipt, under the latest head."""
+        """A fresh receipt, under the latest head; raises `LogError` for a record that is not what was recorded."""
         leaf = self.leaf(id_)
         with storage.errors(self._where / "log.db"):
             size, note = self._head()
             tree = Tree.load(size, self._store.tile)
-            return make_receipt(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data), note, tree)
+            receipt = make_receipt(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data), note, tree)
+        # The own key is not asked: who checks a receipt brings the key. This only keeps a void one from being made.
+        signed = f"\n{size}\n{encode64(tree.root)}\n" in note
+        if not signed or merkle.hash_leaf(leaf.data) != tree.node(0, leaf.index):
+            raise LogError(f"record {leaf.index}, {leaf.record.id}, is not what the signed head says: it was changed")
+        return receipt
 
     def prove_consistency(self, size: int) -> list[bytes]:
         """The proof that the latest head only appends to the one of `size` records (RFC 6962, 2.1.2)."""

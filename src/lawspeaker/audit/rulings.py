@@ -29,11 +29,13 @@ def pending(reader: LogReader) -> tuple[Leaf, ...]:
 async def rule(log: AsyncLog, subject: str, verdict: Verdict, reason: str, by: str) -> Receipt:
     """Record a person's ruling on an escalated subject (any of its ids, or the beginning of one).
 
-    `by` is a stable name of the person and stays in the log; `reason` goes to the vault. Raises `LogError`
-    where nothing waits for a ruling, or where an approval would be of texts that cannot be read back whole.
+    `by` is a stable name of the person and stays in the log; `reason` goes to the vault. Raises `LogError` where
+    nothing waits for a ruling, where the decision is not what the log's head says, or where an approval would be of
+    texts that cannot be read back whole.
     """
     with log.reader() as reader:
         decision = _escalated(reader, subject)
+        reader.prove(decision.record.id)
         damaged = [name for name, text in reader.texts(decision.record.id).items() if text.state != "present"]
     if verdict == "approve" and damaged:
         names = ", ".join(damaged)
