@@ -1,5 +1,6 @@
 """AWS policy documents, however they are written: `jsonencode`, JSON in a heredoc, or a data source."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -18,6 +19,7 @@ _SOURCES: Final = (
     "source_policy_document",
 )
 _MAX_SOURCES: Final = 20
+_MAX_STATEMENTS: Final = 500
 # Condition keys that tie access to somebody; a referer or a transport can be had by everybody.
 _NARROWING: Final = (
     "aws:principal",
@@ -71,12 +73,19 @@ class Statement(msgspec.Struct, frozen=True):
 
 def statements(value: Value, place: Place, module: Module) -> Iterator[Statement | Unknown]:
     """The statements of the policy `value`, which is set at `place`, and what of it is unknown."""
-    yield from _statements(value, place, module, set())
+    yield from _bounded(_statements(value, place, module, set()))
 
 
 def of_document(source: Resource, module: Module) -> Iterator[Statement | Unknown]:
     """The statements of an `aws_iam_policy_document`, with those of its sources and overrides."""
-    yield from _of_document(source, module, {source.address})
+    yield from _bounded(_of_document(source, module, {source.address}))
+
+
+def _bounded(found: Iterator[Statement | Unknown]) -> Iterator[Statement | Unknown]:
+    """A policy can be made long by repeating itself; past what AWS accepts, it is not read."""
+    yield from itertools.islice(found, _MAX_STATEMENTS)
+    if next(found, None) is not None:
+        yield Unknown("a very long policy")
 
 
 def _statements(value: Value, place: Place, module: Module, seen: set[str]) -> Iterator[Statement | Unknown]:

@@ -102,11 +102,14 @@ def _sources(segment: Segment) -> Iterator[Source]:
 
 
 def _raw(segment: Segment, start: int, end: int) -> Iterator[Source]:
-    """Terraform outside of fences: from the first line of a block to the last closing brace, or to the end."""
+    """Terraform outside of fences: from the first line of a block to the last brace that closes one.
+    What is cut off, or stands on one line, runs to the end."""
     first = HEADER.search(segment.text, start, end)
     if first:
         braces = list(_LAST_BRACE.finditer(segment.text, first.start(), end))
         last = braces[-1].end() if braces else end
+        if HEADER.search(segment.text, last, end):
+            last = end
         yield Source(segment, segment.text[first.start() : last], first.start())
 
 

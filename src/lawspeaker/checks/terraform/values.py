@@ -7,7 +7,7 @@ doubling end in `Unknown` too."""
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -28,6 +28,7 @@ from lawspeaker.checks.terraform.syntax import (
 _MAX_DEPTH: Final = 40
 _MAX_TEXT: Final = 1_000_000
 _MAX_ITEMS: Final = 10_000
+_MAX_LEAVES: Final = 2_000
 _MAX_TURNS: Final = 1_000
 
 
@@ -122,8 +123,7 @@ class Scope:
         function = _FUNCTIONS.get(call.name)
         if function and arguments:
             return function(arguments)
-        targets = tuple(target for value in arguments for target in targets_of(value))
-        return Unknown(f"{call.name}(…)", targets)
+        return Unknown(f"{call.name}(…)", _targets(arguments))
 
     def choice(self, choice: Choice) -> Value:
         test = self.evaluate(choice.test)
@@ -133,7 +133,7 @@ class Scope:
         if isinstance(then, Scalar) and isinstance(otherwise, Scalar) and then == otherwise:
             return then
         what = test.what if isinstance(test, Unknown) else "a condition"
-        return Unknown(what, targets_of(then) + targets_of(otherwise))
+        return Unknown(what, _targets([then, otherwise]))
 
     def pairs(self, pairs: Pairs) -> Value:
         result: dict[str, Value] = {}
@@ -164,7 +164,7 @@ def leaves(value: Value) -> Iterator[Scalar | Unknown]:
     for visited in itertools.count():
         if not stack:
             return
-        if visited == _MAX_ITEMS:
+        if visited == _MAX_LEAVES:
             yield Unknown("a very long list")
             return
         top = stack.pop()
@@ -181,6 +181,11 @@ def targets_of(value: Value) -> tuple[str, ...]:
     return value.targets if isinstance(value, Unknown) else ()
 
 
+def _targets(values: Iterable[Value]) -> tuple[str, ...]:
+    """The addresses that `values` refer to, each once and not without end: unknowns are made of unknowns."""
+    return tuple(itertools.islice(dict.fromkeys(target for value in values for target in targets_of(value)), 20))
+
+
 def _joined(parts: list[Value]) -> Value:
     if all(isinstance(part, str | int | float | bool) for part in parts):
         text = [part if isinstance(part, str) else json.dumps(part) for part in parts]
@@ -190,8 +195,7 @@ def _joined(parts: list[Value]) -> Value:
     unknown = [part for part in parts if isinstance(part, Unknown)]
     what = unknown[0].what if unknown else "a text made of lists"
     flat = tuple(inner for part in parts for inner in (part.parts or (part,) if isinstance(part, Unknown) else (part,)))
-    targets = tuple(target for part in unknown for target in part.targets)
-    return Unknown(what, targets[:20], flat if len(flat) <= _MAX_ITEMS else ())
+    return Unknown(what, _targets(unknown), flat if len(flat) <= _MAX_ITEMS else ())
 
 
 def _step_into(value: Value, steps: list[str | int | None], what: str) -> Value:
@@ -252,7 +256,7 @@ def _concat(arguments: list[Value]) -> Value:
     if all(isinstance(argument, tuple) for argument in arguments):
         items = tuple(item for argument in arguments if isinstance(argument, tuple) for item in argument)
         return items if len(items) <= _MAX_ITEMS else Unknown("a very long list")
-    return Unknown("concat(…)", tuple(target for argument in arguments for target in targets_of(argument)))
+    return Unknown("concat(…)", _targets(arguments))
 
 
 def _merge(arguments: list[Value]) -> Value:

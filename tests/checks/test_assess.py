@@ -1,0 +1,126 @@
+"""`assess()`: every principle, in order, whatever a check does."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from lawspeaker.checks.assess import assess
+from lawspeaker.checks.registry import KINDS, extended
+from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.load import load
+from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
+from lawspeaker.errors import InputError
+from lawspeaker.exchange import Exchange, Scope, ask
+from lawspeaker.finding import Finding, by_principle
+
+EXCHANGE = ask("hello").with_answer("world")
+
+
+class Fine:
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        return (Finding("p", "test/fine", "upheld", "Fine."),)
+
+
+class Crash:
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        raise RecursionError("secret words")
+
+
+class Slow:
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        self.release.wait(20)
+        return (Finding("p", "test/slow", "upheld", "Too late."),)
+
+
+class Returns:
+    def __init__(self, *findings: object) -> None:
+        self._findings = findings
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        return self._findings  # type: ignore[return-value]
+
+
+def law(*checks: Check, scopes: tuple[Scope, ...] = ("answer",), ids: Sequence[str] = ("p",)) -> Constitution:
+    specs = tuple(CheckSpec(type(check).__name__.lower(), {}, check, "1") for check in checks)
+    return Constitution(
+        "law", "1", tuple(Principle(id, "Text.", "major", applies_to=scopes, checks=specs) for id in ids)
+    )
+
+
+def run(constitution: Constitution, budget: float = 5.0) -> tuple[Finding, ...]:
+    return asyncio.run(assess(EXCHANGE, constitution, budget=budget))
+
+
+def test_a_crash_is_inconclusive_and_stops_nobody() -> None:
+    crashed, fine = run(law(Crash(), Fine()))
+    assert (crashed.check, crashed.outcome) == ("crash/unfinished", "inconclusive")
+    assert crashed.reason == "the check 'crash' failed: RecursionError."
+    assert fine.outcome == "upheld"
+
+
+def test_a_late_check_is_inconclusive_and_stops_nobody() -> None:
+    slow, slower = Slow(), Slow()
+    began = time.monotonic()
+    found = run(law(Fine(), slow, Fine(), slower, Fine()), budget=0.1)
+    assert time.monotonic() - began < 5
+    assert [finding.outcome for finding in found] == ["upheld", "inconclusive", "upheld", "inconclusive", "upheld"]
+    assert found[1].reason == "The check 'slow' did not finish within 0.1 seconds."
+    slow.release.set()
+    slower.release.set()
+
+
+@pytest.mark.parametrize(
+    "check", [Returns(), Returns("upheld"), Returns(Finding("q", "c/r", "upheld", "r")), Returns(None)]
+)
+def test_nonsense_is_inconclusive(check: Check) -> None:
+    assert [finding.outcome for finding in run(law(check))] == ["inconclusive"]
+
+
+def test_a_principle_outside_its_scope_is_named() -> None:
+    (finding,) = run(law(Crash(), scopes=("tool_call", "reasoning")))
+    assert (finding.outcome, finding.reason) == ("not_applicable", "The exchange has no tool_call or reasoning.")
+
+
+def test_a_principle_without_checks_is_not_upheld() -> None:
+    assert by_principle(run(law())) == {"p": "inconclusive"}
+
+
+def test_every_principle_in_the_order_of_the_law_and_the_same_again() -> None:
+    infrastructure = load("infrastructure", kinds=KINDS)
+    text = '```hcl\nresource "aws_db_instance" "d" {\n  password = "x9-horse"\n  publicly_accessible = true\n}\n```'
+    exchange = ask("a database").with_answer(text)
+    found = asyncio.run(assess(exchange, infrastructure))
+    assert list(by_principle(found)) == [principle.id for principle in infrastructure.principles]
+    assert asyncio.run(assess(exchange, infrastructure)) == found
+
+
+def test_many_at_once() -> None:
+    async def many() -> list[tuple[Finding, ...]]:
+        return await asyncio.gather(*(assess(EXCHANGE, law(Fine(), Crash())) for _ in range(50)))
+
+    results = asyncio.run(many())
+    assert len({str(result) for result in results}) == 1
+
+
+def test_the_registry_cannot_be_changed_and_loads_nothing_that_is_not_named() -> None:
+    assert list(KINDS) == ["pattern", "secrets", "terraform", "shape", "judge"]
+    with pytest.raises(TypeError):
+        KINDS["x"] = KINDS["judge"]  # type: ignore[index]
+    assert dict(extended(())) == dict(KINDS)
+    with pytest.raises(InputError, match="no installed package has it"):
+        extended(["house-rules"])
+    with pytest.raises(InputError, match="already one"):
+        extended(["secrets"])
+
+
+def test_every_kind_has_a_version_and_a_schema() -> None:
+    for name, kind in KINDS.items():
+        assert kind.name == name
+        assert kind.version
+        assert kind.schema

@@ -1,0 +1,182 @@
+"""`secrets`: each format, what only looks like one, and that nothing is repeated.
+
+The positives are put together here, so that no scanner finds a key in this repository.
+"""
+
+import pytest
+
+from lawspeaker.checks.secret_formats import FORMATS
+from lawspeaker.checks.secrets import entropy, find, is_placeholder
+from tests.checks.judged import findings
+
+UPPER, LOWER, HEX = "Q7ZK3MN5VX2JH4TB6WCY", "q7zk3mn5vx2jh4tb6wcy", "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+MIXED = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xY"
+
+
+def fill(alphabet: str, length: int) -> str:
+    return (alphabet * (length // len(alphabet) + 1))[:length]
+
+
+POSITIVES = {
+    "aws-access-key": "AKIA" + fill(UPPER, 16),
+    "aws-secret-key": "aws_secret_access_key = " + fill(MIXED, 40),
+    "aws-bedrock-key": "ABSK" + fill(MIXED, 120),
+    "azure-storage-key": "AccountKey=" + fill(MIXED, 86) + "==",
+    "azure-shared-key": "SharedAccessKey=" + fill(MIXED, 43) + "=",
+    "azure-client-secret": "a1B" + "8Q~" + fill(MIXED, 33),
+    "azure-devops-token": fill(MIXED, 76) + "AZDO" + "a1B2",
+    "google-api-key": "AIza" + fill(MIXED, 35),
+    "google-client-secret": "GOCSPX-" + fill(MIXED, 28),
+    "google-access-token": "ya29." + fill(MIXED, 60),
+    "alibaba-access-key": "LTAI" + fill(MIXED, 20),
+    "digitalocean-token": "dop_v1_" + fill(HEX, 64),
+    "heroku-key": "HRKU-" + fill(MIXED, 60),
+    "cloudflare-origin-key": "v1.0-" + fill(HEX, 24) + "-" + fill(HEX, 146),
+    "github-token": "ghp_" + fill(MIXED, 36),
+    "github-fine-grained-token": "github_pat_" + fill(MIXED, 82),
+    "gitlab-token": "glpat-" + fill(MIXED, 20),
+    "atlassian-token": "ATATT3" + fill(MIXED, 100),
+    "npm-token": "npm_" + fill(MIXED, 36),
+    "pypi-token": "pypi-" + fill(MIXED, 80),
+    "rubygems-key": "rubygems_" + fill(HEX, 48),
+    "crates-token": "cio" + fill(MIXED, 32),
+    "docker-token": "dckr_pat_" + fill(MIXED, 27),
+    "terraform-cloud-token": fill(MIXED, 14) + ".atlasv1." + fill(MIXED, 67),
+    "pulumi-token": "pul-" + fill(HEX, 40),
+    "vault-token": "hvs." + fill(MIXED, 30),
+    "doppler-token": "dp.st." + fill(MIXED, 43),
+    "postman-key": "PMAK-" + fill(HEX, 24) + "-" + fill(HEX, 34),
+    "slack-token": "xoxb-" + fill("0123456789", 12) + "-" + fill(MIXED, 24),
+    "slack-app-token": "xapp-1-" + fill(MIXED, 40),
+    "slack-webhook": "https://hooks.slack.com/services/T"
+    + fill(UPPER, 8)
+    + "/B"
+    + fill(UPPER, 8)
+    + "/"
+    + fill(MIXED, 24),
+    "discord-token": "M" + fill(MIXED, 23) + "." + fill(MIXED, 6) + "." + fill(MIXED, 27),
+    "discord-webhook": "https://discord.com/api/webhooks/" + fill("123456789", 18) + "/" + fill(MIXED, 68),
+    "telegram-token": fill("123456789", 9) + ":AA" + fill(MIXED, 33),
+    "sendgrid-key": "SG." + fill(MIXED, 22) + "." + fill(MIXED, 43),
+    "mailgun-key": "key-" + fill(HEX, 32),
+    "mailchimp-key": fill(HEX, 32) + "-us12",
+    "twilio-key": "SK" + fill(HEX, 32),
+    "stripe-key": "sk_" + "live_" + fill(MIXED, 24),
+    "stripe-webhook-secret": "whsec_" + fill(MIXED, 32),
+    "shopify-token": "shpat_" + fill(HEX, 32),
+    "square-token": "sq0atp-" + fill(MIXED, 22),
+    "openai-key": "sk-" + "proj-" + fill(MIXED, 48),
+    "anthropic-key": "sk-" + "ant-api03-" + fill(MIXED, 90),
+    "huggingface-token": "hf_" + fill(MIXED, 34),
+    "groq-key": "gsk_" + fill(MIXED, 52),
+    "replicate-token": "r8_" + fill(MIXED, 37),
+    "databricks-token": "dapi" + fill(HEX, 32),
+    "airtable-token": "pat" + fill(MIXED, 14) + "." + fill(HEX, 64),
+    "notion-token": "ntn_" + fill(MIXED, 46),
+    "linear-key": "lin_api_" + fill(MIXED, 40),
+    "planetscale-token": "pscale_tkn_" + fill(MIXED, 43),
+    "supabase-token": "sbp_" + fill(HEX, 40),
+    "newrelic-key": "NRAK-" + fill(UPPER, 27),
+    "grafana-token": "glsa_" + fill(MIXED, 32) + "_" + fill(HEX, 8),
+    "sentry-token": "sntryu_" + fill(HEX, 64),
+    "dynatrace-token": "dt0c01." + fill(UPPER, 24) + "." + fill(UPPER, 64),
+    "tailscale-key": "tskey-auth-" + fill(MIXED, 12) + "-" + fill(MIXED, 24),
+    "private-key": "-----BEGIN RSA " + "PRIVATE KEY-----\n" + fill(MIXED, 64) + "\n" + fill(MIXED, 64) + "\n-----END",
+    "age-key": "AGE-SECRET-KEY-1" + fill(UPPER, 58),
+    "jwt": "eyJ" + fill(MIXED, 20) + ".eyJ" + fill(MIXED, 30) + "." + fill(MIXED, 43),
+    "url-password": "postgres://app:" + fill(MIXED, 12) + "@db.internal:5432/app",
+}
+
+CONTEXT = {
+    "assigned-password": [
+        'password = "%s"',
+        "db_password: '%s'",
+        '"adminPassword": "%s"',
+        "POSTGRES_PASSWORD=%s",
+        "export DB_PASSWORD=%s",
+        'conn(passwd="%s")',
+    ],
+    "assigned-secret": ['client_secret = "%s"', "api_key: '%s'", '{"authToken": "%s"}', "SECRET_KEY=%s", "  token: %s"],
+}
+
+NEGATIVES = [
+    "AKIAIOSFODNN7EXAMPLE",
+    'aws_secret_access_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"',
+    'password = "changeme"',
+    'password = "<your password>"',
+    'password = "${var.db_password}"',
+    'password = "{{ vault_password }}"',
+    'password = "your-password-here"',
+    'password = "xxxxxxxxxxxx"',
+    'password = "********"',
+    "password = var.db_password",
+    "password = os.environ['DB_PASSWORD']",
+    "password: String",
+    'password = "secretsmanager"',
+    'password_policy = "Minimum8Characters!"',
+    'secret_name = "prod-db-credentials-2024"',
+    'token_url = "https://login.acme.io/oauth2/v1/token"',
+    'secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-Ab12Cd"',
+    'api_key = "REPLACE_WITH_YOUR_KEY_123456"',
+    "postgres://user:${DB_PASSWORD}@db/app",
+    "postgres://user:password@localhost/example",
+    "git@github.com:acme/infra.git",
+    "https://acme.io:8443/path@v2",
+    "sha256:" + HEX * 2,
+    "commit " + fill(HEX, 40),
+    "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+    'if "-----BEGIN PRIVATE KEY-----" in text: return "a key was found in the file"',
+    "The password must have 12 characters: letters, digits and signs.",
+]
+
+
+@pytest.mark.parametrize("id", [format.id for format in FORMATS])
+def test_every_format_is_found_and_never_shown(id: str) -> None:
+    text = f"before\n{POSITIVES[id]}\nafter"
+    (finding,) = findings("secrets", {}, text)
+    (span,) = finding.spans
+    assert (finding.check, finding.outcome, span.line) == (f"secrets/{id}", "violated", 2)
+    matched = text[span.start : span.end]
+    assert len(matched) >= 12
+    assert matched[8:] not in finding.reason + finding.evidence
+    assert matched not in text[: span.start] + text[span.end :]
+
+
+@pytest.mark.parametrize(("id", "line"), [(id, line) for id, lines in CONTEXT.items() for line in lines])
+def test_a_value_after_a_telling_name(id: str, line: str) -> None:
+    value = "c0rrect-horse9" if id == "assigned-password" else fill(MIXED, 24)
+    text = "a: 1\n" + line % value + "\nb: 2\n"
+    (finding,) = findings("secrets", {}, text)
+    assert finding.check == f"secrets/{id}"
+    assert text[finding.spans[0].start : finding.spans[0].end] == value
+
+
+@pytest.mark.parametrize("text", [line for line in NEGATIVES if "user:password@" not in line])
+def test_what_only_looks_like_a_secret(text: str) -> None:
+    assert [finding.outcome for finding in findings("secrets", {}, text)] == ["upheld"]
+
+
+def test_a_weak_password_in_a_url_is_still_one() -> None:
+    assert [secret.format.id for secret in find("postgres://user:password@db.internal/app")] == ["url-password"]
+
+
+def test_allowed_values_are_ignored_only_as_a_whole() -> None:
+    key = POSITIVES["aws-access-key"]
+    assert findings("secrets", {"allow": [key]}, key)[0].outcome == "upheld"
+    assert findings("secrets", {"allow": key[:8]}, key)[0].outcome == "violated"
+
+
+def test_matches_are_bounded() -> None:
+    assert len(findings("secrets", {}, (POSITIVES["github-token"] + " ") * 500)) == 20
+
+
+def test_one_place_is_one_finding() -> None:
+    assert len(findings("secrets", {}, f'password = "{POSITIVES["github-token"]}"')) == 1
+
+
+def test_entropy_and_placeholders() -> None:
+    assert entropy("") == 0
+    assert entropy("aaaa") == 0
+    assert entropy("abcd") == 2
+    assert is_placeholder("<token>")
+    assert not is_placeholder("c0rrect-horse9")

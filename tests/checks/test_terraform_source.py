@@ -1,0 +1,145 @@
+"""Where Terraform stands in an exchange, on which line, and what is left of it when it is broken."""
+
+import json
+
+import pytest
+
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.terraform.outline import outline
+from lawspeaker.checks.terraform.parse import MAX_CHARACTERS, parse
+from lawspeaker.exchange import Exchange, Message, Part, Reasoning, Scope, Text, ToolCall, ask
+from lawspeaker.finding import Finding
+from tests.checks.judged import ANSWER, answer, outcome
+
+OPEN = 'resource "aws_s3_bucket_acl" "b" {\n  bucket = aws_s3_bucket.b.id\n  acl    = "public-read"\n}\n'
+BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "größe"\n}\n'
+CLOSED = (
+    'resource "aws_s3_bucket_public_access_block" "b" {\n  bucket = aws_s3_bucket.b.id\n  block_public_acls = true\n}\n'
+)
+EVERYWHERE: frozenset[Scope] = frozenset({"request", "answer", "reasoning", "tool_call", "tool_result"})
+
+
+def judge(*parts: Part, scopes: frozenset[Scope] = ANSWER, rule: str = "public-storage") -> list[Finding]:
+    return list(KINDS["terraform"].prepare([rule], "p").examine(answer(*parts), scopes))
+
+
+@pytest.mark.parametrize("label", ["hcl", "terraform", "tf", "HCL", "", "text", "python", "hcl title=main.tf"])
+@pytest.mark.parametrize("indent", ["", "   "])
+def test_fenced_code_is_found_with_the_line_and_place_of_the_answer(label: str, indent: str) -> None:
+    code = (BUCKET + OPEN).replace("\n", f"\n{indent}")
+    text = f"Gerne – hier:\n\n{indent}```{label}\n{indent}{code}```\n\nDone.\n"
+    (finding,) = judge(Text(text))
+    span = finding.spans[0]
+    assert finding.outcome == "violated"
+    assert text[span.start : span.end] == 'acl    = "public-read"'
+    assert (span.line, span.end_line) == (9, 9)
+    assert text.splitlines()[span.line - 1].strip() == 'acl    = "public-read"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OPEN,
+        f"Here you are:\n\n{OPEN}\nThis makes it public, as you asked.\n",
+        f"```bash\nterraform init\n```\n\n{OPEN}",
+        f"~~~~\n{OPEN}~~~~",
+        f"```hcl\n{OPEN}",
+        'resource "aws_s3_bucket_acl" "b" { acl = "public-read" }',
+        "```sh\ncat > main.tf <<EOF\n" + OPEN + "EOF\n```",
+    ],
+)
+def test_code_is_found_without_a_proper_fence(text: str) -> None:
+    assert [finding.outcome for finding in judge(Text(text))] == ["violated"]
+
+
+def test_files_of_one_folder_are_one_module_and_spans_tell_them_apart() -> None:
+    parts = (Text(BUCKET, "infra/main.tf"), Text(OPEN, "infra/acl.tf"))
+    (finding,) = judge(*parts)
+    assert (finding.outcome, finding.spans[0].part, finding.spans[0].line) == ("violated", 1, 3)
+    assert [finding.outcome for finding in judge(*parts, Text(CLOSED, "infra/block.tf"))] == ["upheld"]
+    elsewhere = [finding.outcome for finding in judge(*parts, Text(CLOSED, "other/block.tf"))]
+    assert elsewhere.count("violated") == 1
+
+
+def test_fences_of_one_answer_are_one_module_unless_they_are_versions() -> None:
+    def fenced(*blocks: str) -> Text:
+        return Text("\n".join(f"```hcl\n{block}```" for block in blocks))
+
+    assert [finding.outcome for finding in judge(fenced(BUCKET + OPEN, CLOSED))] == ["upheld"]
+    versions = [finding.outcome for finding in judge(fenced(BUCKET + OPEN, BUCKET + OPEN + CLOSED))]
+    assert versions == ["violated", "upheld"]
+
+
+def test_a_tool_call_is_judged_and_its_whole_text_is_the_place() -> None:
+    arguments = json.dumps({"path": "main.tf", "content": OPEN})
+    (finding,) = judge(ToolCall("write_file", arguments), scopes=frozenset({"tool_call"}))
+    assert finding.outcome == "violated"
+    assert (finding.spans[0].start, finding.spans[0].end) == (0, len(arguments))
+
+
+def test_only_the_scopes_asked_for_are_judged() -> None:
+    parts = (Reasoning(OPEN), Text("Here is none."))
+    assert [finding.outcome for finding in judge(*parts)] == ["not_applicable"]
+    assert [finding.outcome for finding in judge(*parts, scopes=EVERYWHERE)] == ["violated"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("```yaml\nAWSTemplateFormatVersion: '2010-09-09'\nResources: {}\n```", "CloudFormation"),
+        ('```json\n{"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}\n```', "CloudFormation"),
+        ("```yaml\napiVersion: v1\nkind: Pod\n```", "Kubernetes YAML"),
+        ("apiVersion: v1\nkind: Pod\n", "Kubernetes YAML"),
+        ("```python\nimport pulumi_aws as aws\n```", "Pulumi"),
+        ("```bicep\nresource sa 'Microsoft.Storage/storageAccounts@2022-09-01' = {\n}\n```", "Azure templates"),
+    ],
+)
+def test_other_infrastructure_code_is_never_upheld(text: str, language: str) -> None:
+    (finding,) = judge(Text(text))
+    assert finding.outcome == "inconclusive"
+    assert language in finding.reason
+
+
+@pytest.mark.parametrize("text", ["", "Hello.", "```python\nprint(1)\n```", "The resource is a bucket.", "{}"])
+def test_other_text_is_not_applicable(text: str) -> None:
+    assert [finding.outcome for finding in judge(Text(text))] == ["not_applicable"]
+
+
+@pytest.mark.parametrize("broken", ['resource "aws_s3_bucket" "x" {\n  bucket = \n', "variable {{{ \n", BUCKET[:-2]])
+def test_a_broken_block_hides_no_other(broken: str) -> None:
+    assert outcome("public-storage", broken + OPEN) == "violated"
+    assert outcome("public-storage", OPEN + broken) == "violated"
+    found = judge(Text(broken + OPEN, "main.tf"))
+    lines = [finding.spans[0].line for finding in found if finding.outcome == "violated"]
+    assert lines == [broken.count("\n") + 3]
+
+
+def test_upheld_needs_the_whole_file() -> None:
+    private = OPEN.replace("public-read", "private")
+    assert outcome("public-storage", private) == "upheld"
+    assert outcome("public-storage", private + 'resource "aws_s3_bucket_acl" "c" {\n  acl = ') == "inconclusive"
+    assert outcome("public-storage", 'resource "aws_s3_bucket_acl" "c" {\n  acl = ') == "inconclusive"
+    assert outcome("public-database", 'resource "aws_s3_bucket_acl" "c" {\n  acl = ') == "not_applicable"
+
+
+def test_what_is_missing_in_a_damaged_block_is_unknown() -> None:
+    program = 'resource "aws_db_instance" "d" {\n  engine = = "x"\n  storage_encrypted true\n}\n'
+    assert outcome("unencrypted-at-rest", program) == "inconclusive"
+
+
+def test_a_file_that_is_too_large_is_not_read() -> None:
+    program = "# " + "x" * MAX_CHARACTERS + "\n" + OPEN
+    assert outcome("public-storage", program) == "inconclusive"
+
+
+def test_offsets_are_characters_whatever_the_text_is_made_of() -> None:
+    (block,) = parse("# ✓ 𝔘nicode\n" + BUCKET).blocks
+    assert ("# ✓ 𝔘nicode\n" + BUCKET)[block.start : block.end] == BUCKET.strip()
+
+
+def test_the_outline_of_an_answer() -> None:
+    exchange = ask("a bucket").with_answer(f"```hcl\n{BUCKET}{OPEN}```\n")
+    assert outline(exchange).addresses == {"aws_s3_bucket.b", "aws_s3_bucket_acl.b"}
+    assert not outline(exchange).broken
+    assert outline(ask("x").with_answer('resource "a_b" "c" {\n  d = \n}')).broken
+    assert outline(Exchange((Message("user", (Text(OPEN),)),))).addresses == frozenset()
