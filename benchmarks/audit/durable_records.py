@@ -2,10 +2,9 @@
 
     python benchmarks/audit/durable_records.py [--home FOLDER] [--seconds 5]
 
-A record is what `ask` leaves: a leaf of about 1 KB and two texts of 0.5 and 1 KB. Every one is acknowledged
-only after its commit was synced, so the floor is a loop of 1 KiB appends with `fdatasync` to a file in the
-same folder; a commit of ours syncs twice, texts and leaves. Closed loop: each writer waits for its receipt
-before it goes on.
+A record is what `ask` leaves: a leaf of about 1 KB and two texts of 0.5 and 1 KB. Every one is acknowledged only
+after its commit was synced, so the floor is a loop of 1 KiB appends with `fdatasync` to a file in the same folder; a
+commit of ours syncs twice, texts and leaves. Closed loop: each writer waits for its receipt before it goes on.
 """
 
 import argparse

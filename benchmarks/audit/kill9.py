@@ -2,10 +2,10 @@
 
     python benchmarks/audit/kill9.py [--rounds 100] [--seed 1] [--home FOLDER]
 
-Each round starts a process that appends from 1 to 64 coroutines and prints every id once its receipt has
-come, and sends it SIGKILL up to 0.5 s later. Then the log is verified as it lies, and the next round opens it
-again. Zero losses in n rounds only shows that fewer than 3/n of such kills lose something (95 %), and a
-killed process is not a power cut: what was written but not synced survives it.
+Each round starts a process that appends from 1 to 64 coroutines and prints every id once its receipt has come, and
+sends it SIGKILL up to 0.5 s later. Then the log is verified as it lies, and the next round opens it again. Zero
+losses in n rounds only shows that fewer than 3/n of such kills lose something (95 %), and a killed process is not a
+power cut: what was written but not synced survives it.
 """
 
 import argparse

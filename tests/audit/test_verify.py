@@ -20,8 +20,7 @@ SIZE = 300
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
-    """A closed log: 40 records with a head each, then 260 that share heads. Its files end in one partial
-    tile."""
+    """A closed log: 40 records with a head each, then 260 that share heads. Its files end in one partial tile."""
     home = tmp_path_factory.mktemp("clean") / "home"
     make_log(home, 40, 260)
     return home
@@ -208,6 +207,7 @@ def test_a_longer_tile_or_bundle_is_named(home):
         ("DELETE FROM record WHERE seq = 15", 14),
         ("UPDATE text SET name = 'other' WHERE seq = 16 AND name = 'answer'", 15),
         ("INSERT INTO text VALUES (17, 'more', x'00')", 16),
+        ("UPDATE record SET key = 'another' WHERE seq = 18", 17),
     ],
 )
 def test_changes_in_the_vault_are_found_at_the_record(home, statement, index):

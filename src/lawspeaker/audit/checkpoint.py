@@ -1,7 +1,7 @@
 """Checkpoints: the size and root of the log, signed (C2SP tlog-checkpoint v1.0.0 in a signed-note v1.0.0).
 
-Parsing is strict. What would print differently than it was written is refused, so that one head of the log
-has one text; a signature that cannot be verified is an error and not a missing signature.
+Parsing is strict. What would print differently than it was written is refused, so that one head of the log has one
+text; a signature that cannot be verified is an error and not a missing signature.
 """
 
 import base64
@@ -80,11 +80,10 @@ def key_id(name: str, public: bytes) -> bytes:
 
 
 def open_note(note: str, verifiers: Sequence[Verifier], origin: str | None = None) -> Checkpoint:
-    """The checkpoint that `note` holds, if at least one of `verifiers` signed it; raises `LogError`
-    otherwise.
+    """The checkpoint that `note` holds, if at least one of `verifiers` signed it; raises `LogError` otherwise.
 
-    Signatures of other keys are ignored, as the specification demands (witnesses, keys after rotation).
-    `origin` is whose log it must be; without it, the name of the key that signed.
+    Signatures of other keys are ignored, as the specification demands (witnesses, keys after rotation). `origin` is
+    whose log it must be; without it, the name of the key that signed.
     """
     text, lines = _split(note)
     known = {(verifier.name, verifier.id): verifier for verifier in verifiers}

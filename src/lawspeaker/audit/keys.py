@@ -1,10 +1,8 @@
-"""The log's two keys, in two files because two people may keep them: one signs heads of the log, one opens
-texts.
+"""The log's two keys, in two files because two people may keep them: one signs heads of the log, one opens texts.
 
-`log.key` holds the Ed25519 signing key (`PRIVATE+KEY+name+id+base64`, the form of Go's note package),
-`log.vkey` its public half, `vault.key` the AES-256 key that wraps the keys of texts (`VAULT+KEY+id+base64`).
-The first line is the key in use; further lines are keys that were in use before a rotation and still verify
-or open what is old.
+`log.key` holds the Ed25519 signing key (`PRIVATE+KEY+name+id+base64`, the form of Go's note package), `log.vkey` its
+public half, `vault.key` the AES-256 key that wraps the keys of texts (`VAULT+KEY+id+base64`). The first line is the
+key in use; further lines are keys that were in use before a rotation and still verify or open what is old.
 """
 
 import hashlib
@@ -58,8 +56,7 @@ def create(folder: Path) -> Keys:
 
 
 def announce(folder: Path, keys: Keys) -> None:
-    """Write the public key. It is the last step of making a log: where it lies, everything else must lie
-    too."""
+    """Write the public key. It is the last step of making a log: where it lies, everything else must lie too."""
     _write(folder / "log.vkey", keys.signer.vkey + "\n")
 
 
@@ -126,8 +123,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Create a file that only its owner can read, on the disk before anything is signed or encrypted with
-    it."""
+    """Create a file that only its owner can read, on the disk before anything is signed or encrypted with it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

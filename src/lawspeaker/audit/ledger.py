@@ -1,12 +1,11 @@
 """The log's one writer, without threads: takes a batch of records and makes it durable.
 
-The order is what makes a receipt true. Texts first, in their own database: a crash after that leaves texts
-that no leaf commits to, which the next opening removes. Then leaves, read back and hashed from the bytes as
-stored; only then is a head signed over them, and all of it committed; then the files; then the receipts.
+The order is what makes a receipt true. Texts first, in their own database: a crash after that leaves texts that no
+leaf commits to, which the next opening removes. Then leaves, read back and hashed from the bytes as stored; only then
+is a head signed over them, and all of it committed; then the files; then the receipts.
 
-After the first error nothing may be written any more (a failed fsync may have lost pages that a second fsync
-reports as safe, and memory may no longer match the disk). The caller closes the ledger; opening reads
-everything anew.
+After the first error nothing may be written any more (a failed fsync may have lost pages that a second fsync reports
+as safe, and memory may no longer match the disk). The caller closes the ledger; opening reads everything anew.
 """
 
 import os
@@ -33,8 +32,7 @@ from lawspeaker.errors import LogError
 
 LARGEST_BATCH = 256
 FULLY_CHECKED = 100_000
-"""Up to this many leaves, opening hashes all of them (0.3 s); beyond, it checks the head against the
-stored tiles."""
+"""Up to this many leaves, opening hashes all of them (0.3 s); beyond, it checks the head against the stored tiles."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -65,8 +63,8 @@ class Ledger:
             site.put_checkpoint(self._note)
 
     def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
-        """Append what can be appended. A bad record gets its own error; an error of the storage is raised,
-        and is the end of this ledger."""
+        """Append what can be appended. A bad record gets its own error; an error of the storage is raised, and is
+        the end of this ledger."""
         outcomes: dict[int, int | LogError] = {}
         sealed: list[Sealed] = []
         rows: list[Leaf] = []
@@ -133,8 +131,8 @@ class Ledger:
         return hashes
 
     def _hash_stored(self, rows: Sequence[Leaf]) -> dict[int, bytes]:
-        """Hashes of what the database gives back. One flipped bit in a leaf hash has ended whole logs
-        (Yeti, 2022), so both sides are hashed, and no head is signed before they agree."""
+        """Hashes of what the database gives back. One flipped bit in a leaf hash has ended whole logs (Yeti,
+        2022), so both sides are hashed, and no head is signed before they agree."""
         hashes = {}
         stored = list(self.store.leaves(rows[0][0], rows[-1][0] + 1))
         for row, back in zip(rows, stored, strict=True):
@@ -279,8 +277,8 @@ def open_ledger(home: Path) -> Ledger:
 
 
 def _prepare(home: Path) -> Keys:
-    """New keys, after removing what an interrupted first opening left. The public key is written last:
-    without it nothing was ever acknowledged, unless somebody took it away."""
+    """New keys, after removing what an interrupted first opening left. The public key is written last: without it
+    nothing was ever acknowledged, unless somebody took it away."""
     if (home / "log.db").exists():
         database = storage.open_readable(home / "log.db")
         try:

@@ -3,9 +3,8 @@
     async with await open_log(home) as log:
         receipt = await log.append(opened(facts={...}), {"request": "..."})
 
-One process holds the log, by a lock on `log/writer.lock` that the kernel takes back when the process dies.
-Any other process that opens the same home appends through the holder's `writer.sock`, and takes its place
-when it has gone.
+One process holds the log, by a lock on `log/writer.lock` that the kernel takes back when the process dies. Any other
+process that opens the same home appends through the holder's `writer.sock`, and takes its place when it has gone.
 """
 
 import asyncio
@@ -38,8 +37,8 @@ class AsyncLog(Protocol):
     async def append(self, record: Record, texts: Mapping[str, str]) -> Receipt:
         """Durable, with its texts, before this returns; safe from many coroutines at once.
 
-        Raises `LogError` if the record is refused or cannot be made durable. After a failure of the storage
-        every later call raises too, until the log is opened again.
+        Raises `LogError` if the record is refused or cannot be made durable. After a failure of the storage every
+        later call raises too, until the log is opened again.
         """
         ...
 
@@ -154,8 +153,7 @@ class Log(_Closing):
 
 
 class MemoryLog(_Closing):
-    """A log that is gone when its process is: the same code over databases in memory, without files or
-    socket."""
+    """A log that is gone when its process is: the same code over databases in memory, without files or socket."""
 
     def __init__(self) -> None:
         keys = Keys.fresh()
@@ -178,8 +176,7 @@ class MemoryLog(_Closing):
 
 
 async def open_log(home: Path) -> Log:
-    """Open the log under `home`, made if there is none; raises `LogError` if it cannot be written or
-    trusted."""
+    """Open the log under `home`, made if there is none; raises `LogError` if it cannot be written or trusted."""
     log = Log(home)
     await log.join()
     return log

@@ -1,12 +1,11 @@
 """The Merkle tree of RFC 6962 (section 2.1), as pure functions.
 
-A tree is given by its size and by a function `node(level, index)` that returns the hash of one *complete*
-subtree: the one over leaves `index << level` to `(index + 1) << level`. Everything else, the ragged right
-edge included, is composed from those, so whoever stores complete subtrees (the tiles do) can prove without
-reading leaves.
+A tree is given by its size and by a function `node(level, index)` that returns the hash of one *complete* subtree:
+the one over leaves `index << level` to `(index + 1) << level`. Everything else, the ragged right edge included, is
+composed from those, so whoever stores complete subtrees (the tiles do) can prove without reading leaves.
 
-Verification follows the algorithms of RFC 9162, sections 2.1.3.2 and 2.1.4.2, step by step and shares nothing
-with the code that makes proofs.
+Verification follows the algorithms of RFC 9162, sections 2.1.3.2 and 2.1.4.2, step by step and shares nothing with
+the code that makes proofs.
 """
 
 import hashlib
@@ -32,8 +31,7 @@ def root(size: int, node: Node) -> bytes:
 
 
 def inclusion(index: int, size: int, node: Node) -> list[bytes]:
-    """The audit path of leaf `index` in the tree of `size` leaves (RFC 6962, 2.1.1), from the leaf
-    upwards."""
+    """The audit path of leaf `index` in the tree of `size` leaves (RFC 6962, 2.1.1), from the leaf upwards."""
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} is not in a tree of {size}")
     path: list[bytes] = []
@@ -71,8 +69,7 @@ def consistency(old: int, new: int, node: Node) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected: bytes) -> bool:
-    """Whether `proof` shows that the leaf with hash `leaf` has `index` under root `expected` (RFC 9162,
-    2.1.3.2)."""
+    """Whether `proof` shows that the leaf with hash `leaf` has `index` under root `expected` (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     fn, sn = index, size - 1
@@ -131,8 +128,7 @@ def _split(width: int) -> int:
 def _range(low: int, high: int, node: Node) -> bytes:
     """MTH(D[low:high]) for a range that starts where a complete subtree of its largest power of two starts.
 
-    Complete subtrees of falling size from left to right, folded from the right: the recursion of the RFC,
-    unrolled.
+    Complete subtrees of falling size from left to right, folded from the right: the recursion of the RFC, unrolled.
     """
     parts: list[bytes] = []
     while low < high:

@@ -28,8 +28,7 @@ class Problems:
                 self._records.add(index)
 
     def among(self, low: int, high: int) -> bool:
-        """Whether a record from `low` to before `high` has a problem: it explains what lies above it in
-        the tree."""
+        """Whether a record from `low` to before `high` has a problem: it explains what lies above it in the tree."""
         return any(low <= index < high for index in self._records)
 
     def found(self) -> tuple[Problem, ...]:

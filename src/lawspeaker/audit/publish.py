@@ -1,9 +1,8 @@
 """The public face of the log: static files that any web server can serve (C2SP tlog-tiles).
 
-The files are derived: an acknowledgement depends on the database alone, and whatever is missing when the log
-is opened is made again. Every checkpoint that was signed counts as published, since each is in somebody's
-receipt; so partial tiles and bundles are kept for each of them until the full tile takes their place, as the
-specification asks.
+The files are derived: an acknowledgement depends on the database alone, and whatever is missing when the log is
+opened is made again. Every checkpoint that was signed counts as published, since each is in somebody's receipt; so
+partial tiles and bundles are kept for each of them until the full tile takes their place, as the specification asks.
 """
 
 import os
@@ -72,8 +71,7 @@ class Site:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder and those above it for the owner alone (`parents=True` would leave those to the
-    umask)."""
+    """Make a folder and those above it for the owner alone (`parents=True` would leave those to the umask)."""
     if not folder.is_dir():
         _make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -150,8 +150,8 @@ class LogReader:
 
 
 def read_vkeys(home: Path) -> tuple[str, ...]:
-    """The log's own public keys. They show integrity; who does not trust the log's keeper brings keys of
-    their own."""
+    """The log's own public keys. They show integrity; who does not trust the log's keeper brings keys of their
+    own."""
     path = home / "keys" / "log.vkey"
     keys.load_verifiers(path)
     return tuple(path.read_text("utf-8").split())

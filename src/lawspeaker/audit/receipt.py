@@ -12,8 +12,7 @@ from lawspeaker.errors import LogError
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """`digest` is the RFC 6962 leaf hash as `sha256:` + hex, `checkpoint` a signed note, `proof` base64
-    hashes."""
+    """`digest` is the RFC 6962 leaf hash as `sha256:` + hex, `checkpoint` a signed note, `proof` base64 hashes."""
 
     id: str
     index: int
@@ -35,8 +34,8 @@ def make_receipt(record: str, index: int, leaf_hash: bytes, note: str, tree: Tre
 def verify_receipt(receipt: Receipt, leaf: bytes | None, *vkeys: str) -> Checkpoint:
     """The head that `receipt` proves its record to be under; raises `LogError` if it proves nothing.
 
-    `leaf` is the record's bytes where the verifier has them; without, only the digest is shown to be in the
-    log. `vkeys` are the log's public keys, from somewhere that the log's keeper cannot write to.
+    `leaf` is the record's bytes where the verifier has them; without, only the digest is shown to be in the log.
+    `vkeys` are the log's public keys, from somewhere that the log's keeper cannot write to.
     """
     checkpoint = open_note(receipt.checkpoint, [Verifier(vkey) for vkey in vkeys])
     if leaf is not None and leaf_digest(merkle.hash_leaf(leaf)) != receipt.digest:

@@ -1,9 +1,8 @@
 """A record: the leaf of the log, small, and safe to show to whoever may see the log at all.
 
-A leaf never holds what people or models wrote. Texts lie encrypted in the vault; the leaf holds a commitment
-to each, keyed with a salt that only the vault has, so that erasing a text leaves every proof valid and gives
-nobody a hash to guess against. What is hashed is the stored bytes, all of them; nothing is ever encoded again
-to verify it.
+A leaf never holds what people or models wrote. Texts lie encrypted in the vault; the leaf holds a commitment to each,
+keyed with a salt that only the vault has, so that erasing a text leaves every proof valid and gives nobody a hash to
+guess against. What is hashed is the stored bytes, all of them; nothing is ever encoded again to verify it.
 """
 
 import hashlib
@@ -47,18 +46,16 @@ def new_id() -> str:
 
 
 def now() -> str:
-    """The clock, in RFC 3339. It is evidence of what this machine believed; order comes from the index
-    alone."""
+    """The clock, in RFC 3339. It is evidence of what this machine believed; order comes from the index alone."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One leaf.
 
-    `kind` is one of `KINDS`. `subject` is the id of the `opened` record that this one continues; an `opened`
-    record is its own subject. `facts` is plain data that repeats no text: action, principles, deterministic
-    findings, model addresses, kinds of steps. `texts` maps each text's name to its commitment and is filled
-    in by the log.
+    `kind` is one of `KINDS`. `subject` is the id of the `opened` record that this one continues; an `opened` record
+    is its own subject. `facts` is plain data that repeats no text: action, principles, deterministic findings, model
+    addresses, kinds of steps. `texts` maps each text's name to its commitment and is filled in by the log.
     """
 
     kind: str
@@ -126,8 +123,8 @@ def decode(leaf: bytes) -> Record:
 
 
 def decode_strictly(leaf: bytes) -> Record:
-    """The record in a leaf that is the one canonical text of what it says: no space, no name twice, no
-    float, keys in order. Raises `LogError` for any other."""
+    """The record in a leaf that is the one canonical text of what it says: no space, no name twice, no float, keys
+    in order. Raises `LogError` for any other."""
     try:
         value = _PLAIN.decode(leaf)
         if _SORTED.encode(value) != leaf:

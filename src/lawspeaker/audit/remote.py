@@ -1,7 +1,7 @@
 """`writer.sock`: how a second process appends through the one that holds the log.
 
-A Unix socket in the log's private folder. Each connection carries one request and one answer, as frames: the
-length in four bytes, big-endian, then JSON. The holder answers only processes of its own user.
+A Unix socket in the log's private folder. Each connection carries one request and one answer, as frames: the length
+in four bytes, big-endian, then JSON. The holder answers only processes of its own user.
 """
 
 import asyncio
@@ -66,8 +66,7 @@ async def serve(path: Path, append: Append) -> asyncio.Server:
 
 
 async def ask(path: Path, entry: Entry) -> Receipt:
-    """Append through the holder; raises `LogError` where it refuses, `HolderGoneError` where there is
-    none."""
+    """Append through the holder; raises `LogError` where it refuses, `HolderGoneError` where there is none."""
     texts = {name: text_bytes(text) for name, text in entry.texts.items()}
     request = msgspec.json.encode(_Request(entry.record, texts, entry.again))
     try:
@@ -115,8 +114,7 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
 
 
 def _is_own(writer: asyncio.StreamWriter) -> bool:
-    """The folder's permissions keep others out; where the system can tell who is there, it is asked as
-    well."""
+    """The folder's permissions keep others out; where the system can tell who is there, it is asked as well."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
         return True
@@ -127,8 +125,8 @@ def _is_own(writer: asyncio.StreamWriter) -> bool:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """An address for a socket's path of any length: a socket's address holds 108 bytes, a descriptor's
-    link is short."""
+    """An address for a socket's path of any length: a socket's address holds 108 bytes, a descriptor's link is
+    short."""
     if len(os.fsencode(path)) <= _LONGEST_PATH:
         yield str(path)
         return

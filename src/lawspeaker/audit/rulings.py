@@ -1,8 +1,8 @@
 """Rulings: what people decide on exchanges that the constitution sent to them.
 
-A ruling is a record like any other. It names the digest of the decision that it rules on, and that leaf
-commits to every text that was shown and names the law: nothing of it can change under an approval. One
-subject gets one ruling; the log's writer refuses a second, whichever process asks.
+A ruling is a record like any other. It names the digest of the decision that it rules on, and that leaf commits to
+every text that was shown and names the law: nothing of it can change under an approval. One subject gets one ruling;
+the log's writer refuses a second, whichever process asks.
 """
 
 from typing import Literal

@@ -1,8 +1,8 @@
 """The log on disk: `log.db`, in which a leaf is durable before anybody is told that it is in the log.
 
-WAL with `synchronous=FULL` syncs at each commit. One connection writes and checkpoints; every other one is
-opened read-only. SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at once, so
-the second rule is what keeps older versions safe, and they are accepted.
+WAL with `synchronous=FULL` syncs at each commit. One connection writes and checkpoints; every other one is opened
+read-only. SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at once, so the second rule
+is what keeps older versions safe, and they are accepted.
 """
 
 import sqlite3
@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT N
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 Leaf = tuple[int, str, str, str, bytes]
-"""A row: idx, id, subject, kind, bytes. Id, subject and kind repeat the bytes, for finding; `verify`
-compares them."""
+"""A row: idx, id, subject, kind, bytes. Id, subject and kind repeat the bytes, for finding; `verify` compares
+them."""
 
 
 def open_writable(path: Path, schema: str) -> sqlite3.Connection:

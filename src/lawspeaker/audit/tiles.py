@@ -1,9 +1,8 @@
-"""The tree in tiles of 256 hashes (C2SP tlog-tiles), so that appending and proving never rehash the whole
-log.
+"""The tree in tiles of 256 hashes (C2SP tlog-tiles), so that appending and proving never rehash the whole log.
 
-Tile `n` of level `l` holds the hashes of the complete subtrees over 256**l leaves each; a level above starts
-from the roots of full tiles only. `Tree` keeps the last, growing tile of each level with its inner nodes, and
-fetches older ones through a function that its owner gives it.
+Tile `n` of level `l` holds the hashes of the complete subtrees over 256**l leaves each; a level above starts from the
+roots of full tiles only. `Tree` keeps the last, growing tile of each level with its inner nodes, and fetches older
+ones through a function that its owner gives it.
 """
 
 from collections import OrderedDict
@@ -85,8 +84,7 @@ class Tree:
         return tree
 
     def append(self, leaf: bytes) -> list[Written]:
-        """Add a leaf's hash; returns the tiles that it completed, and each tile above that grew by one of
-        them."""
+        """Add a leaf's hash; returns the tiles that it completed, and each tile above that grew by one of them."""
         self.size += 1
         written: list[Written] = []
         level, hash_, count = 0, leaf, self.size
@@ -142,8 +140,8 @@ class Tree:
 
 
 def path(level: int | str, n: int, width: int = WIDTH) -> str:
-    """The place of a tile (`level` a number) or of an entry bundle (`level` is "entries") beneath the
-    log's prefix."""
+    """The place of a tile (`level` a number) or of an entry bundle (`level` is "entries") beneath the log's
+    prefix."""
     digits = f"{n % 1000:03}"
     while n >= 1000:
         n //= 1000

@@ -31,8 +31,8 @@ State = Literal["present", "erased", "damaged", "locked"]
 
 
 class StoredText(msgspec.Struct, frozen=True):
-    """A text as it was found: `erased` has no key any more, `damaged` fails its commitment, `locked` needs
-    a vault key that is not at hand. `text` is empty unless it is present."""
+    """A text as it was found: `erased` has no key any more, `damaged` fails its commitment, `locked` needs a vault
+    key that is not at hand. `text` is empty unless it is present."""
 
     name: str
     state: State
@@ -84,7 +84,7 @@ class Vault:
         )
 
     def read(self, record: str, commitments: Mapping[str, str]) -> dict[str, StoredText]:
-        """The texts that a leaf commits to, each checked against its commitment."""
+        """The texts of a record, each checked against its leaf's commitment. One without a commitment is damaged."""
         row = self._db.execute("SELECT seq, key, wrapped FROM record WHERE id = ?", (record,)).fetchone()
         if row is None:
             return {name: StoredText(name, "erased") for name in commitments}
@@ -95,14 +95,10 @@ class Vault:
         if secret is None or len(secret) != 64:
             return {name: StoredText(name, "damaged") for name in commitments}
         stored = dict(self._db.execute("SELECT name, sealed FROM text WHERE seq = ?", (seq,)).fetchall())
-        return {name: _open(secret, record, name, stored.get(name), expected) for name, expected in commitments.items()}
-
-    def names(self, record: str) -> set[str] | None:
-        """The names of a record's stored texts, None where it has no row."""
-        row = self._db.execute("SELECT seq FROM record WHERE id = ?", (record,)).fetchone()
-        if row is None:
-            return None
-        return {name for (name,) in self._db.execute("SELECT name FROM text WHERE seq = ?", row)}
+        return {
+            name: _open(secret, record, name, stored.get(name), commitments.get(name))
+            for name in (*commitments, *(stored.keys() - commitments.keys()))
+        }
 
     def newest_first(self) -> Iterator[str]:
         """The ids of all records that have a row."""
@@ -113,7 +109,7 @@ class Vault:
         self._db.execute("DELETE FROM record WHERE id = ?", (record,))
 
 
-def _open(secret: bytes, record: str, name: str, sealed: bytes | None, expected: str) -> StoredText:
+def _open(secret: bytes, record: str, name: str, sealed: bytes | None, expected: str | None) -> StoredText:
     if sealed is None:
         return StoredText(name, "erased")
     data = _decrypt(AESGCM(secret[32:]), sealed, _text_label(record, name))

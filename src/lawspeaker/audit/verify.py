@@ -1,11 +1,11 @@
 """Checks the whole log from what is stored, without a writer and without trust in any index, tile or file.
 
-Every leaf is hashed again from its bytes; every checkpoint that was ever signed must be the root of the
-leaves below it; every tile, bundle, column and text must agree with the leaves. Nothing here raises on a
-damaged log: damage is what it is asked to find, and each finding names the record or the file.
+Every leaf is hashed again from its bytes; every checkpoint that was ever signed must be the root of the leaves below
+it; every tile, bundle, column and text must agree with the leaves. Nothing here raises on a damaged log: damage is
+what it is asked to find, and each finding names the record or the file.
 
-What no log can show about itself is said in the report's scope: its keeper, who has the signing key, can cut
-it or write another one, and only a head or a key that lies elsewhere tells.
+What no log can show about itself is said in the report's scope: its keeper, who has the signing key, can cut it or
+write another one, and only a head or a key that lies elsewhere tells.
 """
 
 import sqlite3
@@ -30,8 +30,7 @@ _HOLES = 256  # how many missing records are named one by one, where an index or
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`size` and `root` (hex) are of the tree that the stored leaves make. `scope` says what the result
-    covers."""
+    """`size` and `root` (hex) are of the tree that the stored leaves make. `scope` says what the result covers."""
 
     size: int
     root: str
@@ -41,8 +40,8 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def verify(home: Path, vkey: str | None = None) -> Report:
-    """Check the log under `home`, with the public key `vkey` where the verifier brings one. Raises
-    `LogError` only where there is no log, or `vkey` is none."""
+    """Check the log under `home`, with the public key `vkey` where the verifier brings one. Raises `LogError` only
+    where there is no log, or `vkey` is none."""
     brought = (Verifier(vkey),) if vkey else ()
     database = home / "log.db"
     if not database.is_file():
@@ -109,8 +108,7 @@ class _Check:
             head = next(heads, None)
 
     def _rows(self, store: Store, n: int, size: int) -> Iterator[tuple[int, Leaf | None]]:
-        """The leaves of a tile, one by one where they cannot be read together, None for each that is not
-        there."""
+        """The leaves of a tile, one by one where they cannot be read together, None for each that is not there."""
         low, high = n * WIDTH, min((n + 1) * WIDTH, size)
         rows: dict[int, Leaf] = {}
         try:
@@ -167,9 +165,9 @@ class _Check:
             self._wrong.append(size)
 
     def _roots(self) -> None:
-        """Judge the heads that were no roots, once every record was looked at: behind the last good head,
-        records were changed, and all later heads say no more than the first; before it, the head itself
-        is the odd one out."""
+        """Judge the heads that were no roots, once every record was looked at: behind the last good head, records
+        were changed, and all later heads say no more than the first; before it, the head itself is the odd one
+        out."""
         low = self._sound_until
         for size in self._wrong:
             if size < low:
@@ -183,8 +181,7 @@ class _Check:
             break
 
     def _tile(self, store: Store, n: int) -> bytes:
-        """The stored hashes of a full tile, to say which of two is wrong; nothing for the last, partial
-        one."""
+        """The stored hashes of a full tile, to say which of two is wrong; nothing for the last, partial one."""
         try:
             row = store.db.execute("SELECT hashes FROM tile WHERE level = 0 AND n = ?", (n,)).fetchone()
         except sqlite3.Error as error:

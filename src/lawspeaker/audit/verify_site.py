@@ -1,5 +1,5 @@
-"""The part of verification that looks at the static files: each must say what the leaves say, none may be
-missing, and there may be no others."""
+"""The part of verification that looks at the static files: each must say what the leaves say, none may be missing,
+and there may be no others."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,7 @@ class SiteCheck:
         self.tiles: dict[tuple[int, int], bytes] = {}
 
     def look(self) -> str:
-        """The published head. It is read first: what comes while the log is verified must not look like
-        damage."""
+        """The published head. It is read first: what comes while the log is verified must not look like damage."""
         note = (self._read("checkpoint") or b"").decode("utf-8", "replace")
         try:
             for path in sorted((self._folder / "tile").rglob("*")):

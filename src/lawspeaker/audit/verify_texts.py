@@ -1,5 +1,5 @@
-"""The part of verification that opens the vault: each text must be the one that its leaf commits to, or
-its erasure must be on record."""
+"""The part of verification that opens the vault: each text must be the one that its leaf commits to, or its
+erasure must be on record."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -21,16 +21,17 @@ class TextCheck:
         self._vault: Vault | None = None
         self._gone: list[tuple[int, str, str]] = []
         self._erased: set[str] = set()
+        self._committed: set[str] = set()
+        self._unlocks = False
         self._locked = self._present = self._unwritten = 0
 
     def open(self) -> None:
-        """Open the vault. It is opened after the log: texts come before their leaves, so none may be
-        missing."""
+        """Open the vault. It is opened after the log: texts come before their leaves, so none may be missing."""
         key = self._home / "keys" / "vault.key"
         try:
             vault_keys = keys.load_vault(key) if key.exists() else ()
             self._database = storage.open_readable(self._home / "vault.db")
-            self._vault = Vault(self._database, vault_keys)
+            self._vault, self._unlocks = Vault(self._database, vault_keys), bool(vault_keys)
         except LogError as error:
             self._problems.add(None, str(error))
 
@@ -39,19 +40,19 @@ class TextCheck:
         if record.kind == "erased":
             named = record.facts.get("erased")
             self._erased |= {str(id_) for id_ in named} if isinstance(named, list) else set()
-        if self._vault is None:
+        if self._vault is None or not record.texts:
             return
+        self._committed.add(record.id)
         try:
-            extra = (self._vault.names(record.id) or set()) - record.texts.keys()
-            texts = self._vault.read(record.id, record.texts) if record.texts else {}
+            texts = self._vault.read(record.id, record.texts)
         except sqlite3.Error as error:
             self._problems.add(index, f"vault.db cannot be read at this record: {error}")
             return
-        for name in sorted(extra):
-            self._problems.add(index, f"vault.db: the text {name} is not one that the record commits to")
         for name, text in texts.items():
             if text.state == "damaged":
                 self._problems.add(index, f"vault.db: the text {name} is not what the record commits to")
+            elif text.state == "locked" and self._unlocks:
+                self._problems.add(index, f"vault.db: the text {name} is under a key that vault.key does not have")
             elif text.state == "erased":
                 self._gone.append((index, record.id, name))
         self._locked += sum(text.state == "locked" for text in texts.values())
@@ -70,8 +71,8 @@ class TextCheck:
                 # Texts of records that were not written yet, or never were after a crash, lie at the end.
                 known = known or id_ in records
                 self._unwritten += not known
-                if known and id_ not in records:
-                    self._problems.add(None, f"vault.db: there are texts of {id_}, which is not in the log")
+                if known and id_ not in self._committed:
+                    self._problems.add(records.get(id_), f"vault.db: there are texts of {id_}, which commits to none")
             for (line,) in self._database.execute("PRAGMA integrity_check(10)"):
                 if line != "ok":
                     self._problems.add(None, f"vault.db: {line}")

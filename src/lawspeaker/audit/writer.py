@@ -1,7 +1,7 @@
 """The writer's thread: everything that waits goes into one transaction (group commit).
 
-One fsync then serves many callers, and nobody waits for a timer: a batch is whatever came while the one
-before it was being written.
+One fsync then serves many callers, and nobody waits for a timer: a batch is whatever came while the one before it was
+being written.
 """
 
 import asyncio
