@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from lawspeaker.checks.registry import KINDS, extended
 from lawspeaker.constitution.kinds import Check
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
-from lawspeaker.errors import InputError
+from lawspeaker.errors import BoundaryError, InputError
 from lawspeaker.exchange import Exchange, Scope, ask
 from lawspeaker.finding import Finding, by_principle
 
@@ -117,6 +118,26 @@ def test_the_registry_cannot_be_changed_and_loads_nothing_that_is_not_named() ->
         extended(["house-rules"])
     with pytest.raises(InputError, match="already one"):
         extended(["secrets"])
+
+
+def test_an_installed_kind_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "house_rules.py").write_text(
+        "class Kind:\n    name = 'house-rules'\n    version = '1'\n    schema = {}\n\n"
+        "class Other(Kind):\n    name = 'other'\n\nclass Broken:\n    def __init__(self):\n        raise OSError\n"
+    )
+    installed = tmp_path / "house_rules-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: house-rules\nVersion: 1.0\n")
+    points = {"house-rules": "Kind", "misnamed": "Other", "broken": "Broken", "gone": "Missing"}
+    lines = "\n".join(f"{name} = house_rules:{value}" for name, value in points.items())
+    (installed / "entry_points.txt").write_text(f"[lawspeaker.checks]\n{lines}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert extended(["house-rules"])["house-rules"].version == "1"
+    with pytest.raises(InputError, match="calls itself 'other'"):
+        extended(["misnamed"])
+    for name in ("broken", "gone"):
+        with pytest.raises(BoundaryError, match=f"loading check kind '{name}' failed"):
+            extended([name])
 
 
 def test_every_kind_has_a_version_and_a_schema() -> None:

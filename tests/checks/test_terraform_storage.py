@@ -60,6 +60,9 @@ VIOLATED = {
     "google binding": 'resource "google_storage_bucket_iam_binding" "m" {\n  bucket = "b"\n'
     '  members = ["user:a@b.c", "allAuthenticatedUsers"]\n}\n',
     "google acl": 'resource "google_storage_bucket_acl" "a" {\n  role_entity = ["READER:allUsers"]\n}\n',
+    "google policy": 'resource "google_storage_bucket_iam_policy" "p" {\n'
+    "  policy_data = data.google_iam_policy.p.policy_data\n}\n"
+    'data "google_iam_policy" "p" {\n  binding {\n    members = ["allUsers"]\n  }\n}\n',
     "azure container": 'resource "azurerm_storage_container" "c" {\n  container_access_type = "blob"\n}\n',
     "azure account": 'resource "azurerm_storage_account" "a" {\n  allow_nested_items_to_be_public = true\n}\n',
     "image repository": 'resource "aws_ecr_repository_policy" "r" {\n  policy = jsonencode({ Statement = ['

@@ -76,7 +76,7 @@ def switched_off(module: Module) -> Iterator[Verdict]:
             for body in bodies:
                 yield from each(resource, _judge(resource, body, switch, module))
             if not bodies and not switch.skip:
-                yield violated(resource, "encryption at rest is not switched on")
+                yield _absent(resource)
 
 
 def always_on(module: Module) -> Iterator[Verdict]:
@@ -89,6 +89,12 @@ RULE: Final = Rule(
     (switched_off, always_on),
     "|".join(sorted({switch.type for switch in SWITCHES} | set(_ALWAYS))),
 )
+
+
+def _absent(resource: Resource) -> Verdict:
+    if resource.absent is not None:
+        return undecided(resource, "whether it is encrypted at rest", resource.absent)
+    return violated(resource, "encryption at rest is not switched on")
 
 
 def _judge(resource: Resource, body: Body, switch: Switch, module: Module) -> Iterator[Verdict]:

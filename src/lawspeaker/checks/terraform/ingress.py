@@ -123,7 +123,8 @@ def _exposed(opening: Opening) -> str | Unknown:
     protocol = opening.protocol
     if isinstance(protocol, Unknown):
         return protocol
-    name = str(protocol).lower()
+    # Without its protocol a rule is incomplete; what it says of ports still counts.
+    name = "tcp" if protocol is None else str(protocol).lower()
     if name in _ALL_PROTOCOLS:
         return "every port"
     known = _PORTS_OF.get(name, {})
@@ -155,8 +156,10 @@ def _range(first: Value, last: Value) -> tuple[int, int] | Unknown:
         return start
     if isinstance(end, Unknown):
         return end
+    if start is None and end is None:
+        return 0, 65535
     low = start[0] if start else 0
-    return max(low, 0), end[1] if end and end[1] > 0 else 65535 if low <= 0 else low
+    return low, end[1] if end else low
 
 
 def _google(resource: Resource) -> list[Opening]:

@@ -6,30 +6,31 @@ of it, since its escapes have no place of their own in the program."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import msgspec
 
 from lawspeaker.checks.fences import fenced
+from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.terraform.parse import HEADER, parse
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import Span, span_of
 
 _LABELS: Final = frozenset({"hcl", "hcl2", "terraform", "tf", "opentofu"})
 _LAST_BRACE: Final = re.compile(r"^[ \t]*\}[ \t]*$", re.MULTILINE)
-# Other infrastructure code, which no rule can read yet.
-_FOREIGN: Final[Mapping[str, tuple[re.Pattern[str], ...]]] = {
-    "CloudFormation": (re.compile(r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),),
-    "Kubernetes YAML": (
-        re.compile(r"^[ \t>]*apiVersion:[ \t]*\S", re.MULTILINE),
-        re.compile(r"^[ \t>]*kind:[ \t]*\w", re.MULTILINE),
-    ),
-    "Azure templates": (re.compile(r"schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\.", re.MULTILINE),),
-    "Pulumi or CDK programs": (re.compile(r"\b(?:import|from|require\().{0,80}\b(?:aws[-_]cdk|pulumi)"),),
-    "Terraform plans in JSON": (re.compile(r'"resource_changes"\s*:'),),
-}
+# Other infrastructure code, which no rule can read yet: every pattern of a language must occur.
+_FOREIGN: Final = (
+    ("CloudFormation", r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),
+    ("Kubernetes YAML", r"(?m)^[ \t>]*apiVersion:[ \t]*\S"),
+    ("Kubernetes YAML", r"(?m)^[ \t>]*kind:[ \t]*\w"),
+    ("Azure templates", r"(?m)schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\."),
+    ("Pulumi or CDK programs", r"\b(?:import|from|require\().{0,80}\b(?:aws[-_]cdk|pulumi)"),
+    ("Terraform plans in JSON", r'"resource_changes"\s*:'),
+)
+_PATTERNS: Final = PatternSet([pattern for _, pattern in _FOREIGN], at_once=True)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -62,6 +63,8 @@ class Code(msgspec.Struct, frozen=True):
     foreign: tuple[Foreign, ...]
 
 
+# Several principles ask for the code of the same exchange, one after another.
+@lru_cache(maxsize=16)
 def code_in(exchange: Exchange, scopes: frozenset[Scope]) -> Code:
     """The infrastructure code in the segments of `scopes`."""
     groups: dict[tuple[int, str], list[Source]] = {}
@@ -146,7 +149,9 @@ def _foreign(segment: Segment) -> Iterator[Foreign]:
 
 
 def _languages(text: str) -> list[str]:
-    return [language for language, patterns in _FOREIGN.items() if all(pattern.search(text) for pattern in patterns)]
+    occurring = {index for index, _, _ in _PATTERNS.search(text, 1)}
+    absent = {language for index, (language, _) in enumerate(_FOREIGN) if index not in occurring}
+    return [language for language in dict(_FOREIGN) if language not in absent]
 
 
 def _strings(arguments: str) -> Iterator[str]:

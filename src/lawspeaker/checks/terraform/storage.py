@@ -70,6 +70,12 @@ def gcs_members(module: Module) -> Iterator[Verdict]:
             yield from each(resource, iter(()) if prevented else _members(resource, names))
 
 
+def gcs_policy(module: Module) -> Iterator[Verdict]:
+    """A whole policy for a bucket, with a binding for everyone."""
+    for resource in module.of("google_storage_bucket_iam_policy"):
+        yield from each(resource, _bindings(resource, module))
+
+
 def gcs_bucket(module: Module) -> Iterator[Verdict]:
     """A bucket by itself is private."""
     yield from map(upheld, module.of("google_storage_bucket"))
@@ -101,7 +107,17 @@ def spaces_bucket(module: Module) -> Iterator[Verdict]:
 
 RULE: Final = Rule(
     "public-storage",
-    (s3_acl, s3_policy, store_policy, gcs_members, gcs_bucket, azure_container, azure_account, spaces_bucket),
+    (
+        s3_acl,
+        s3_policy,
+        store_policy,
+        gcs_members,
+        gcs_policy,
+        gcs_bucket,
+        azure_container,
+        azure_account,
+        spaces_bucket,
+    ),
     r"aws_(?:s3|ecr|backup|glacier|secretsmanager)_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
 )
 
@@ -186,6 +202,17 @@ def _members(resource: Resource, names: tuple[str, ...]) -> Iterator[Verdict]:
     predefined = resource.get("predefined_acl")
     if isinstance(predefined, str) and predefined.startswith("public"):
         yield violated(resource, "the ACL opens the bucket to everyone", resource.at("predefined_acl"))
+
+
+def _bindings(resource: Resource, module: Module) -> Iterator[Verdict]:
+    value, place = resource.get("policy_data"), resource.at("policy_data")
+    sources = [source for source in map(module.at, targets_of(value)) if source is not None]
+    if isinstance(value, Unknown) and not sources:
+        yield undecided(resource, "who gets access to the bucket", value, place)
+    for source in sources:
+        for binding in source.children("binding"):
+            if any(leaf in _EVERYONE for leaf in leaves(binding.get("members")) if isinstance(leaf, str)):
+                yield violated(resource, "everyone on the internet gets access to the bucket", binding.place)
 
 
 def _container(resource: Resource, module: Module) -> Iterator[Verdict]:
