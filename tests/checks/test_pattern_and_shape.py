@@ -41,7 +41,7 @@ def test_code_only(text: str, name: str, outcome: str) -> None:
 
 
 def test_matches_of_a_pattern_are_bounded() -> None:
-    assert len(findings("pattern", RULE, "rm -rf / " * 1000)) == 20
+    assert len(findings("pattern", RULE, "rm -rf / " * 1000)) == 100
 
 
 @pytest.mark.parametrize(

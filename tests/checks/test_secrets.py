@@ -3,12 +3,17 @@
 The positives are put together here, so that no scanner finds a key in this repository.
 """
 
+from random import Random
+
 import pytest
 
-from lawspeaker.checks.secret_formats import FORMATS
+from lawspeaker.checks.regex import PatternSet
+from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT
 from lawspeaker.checks.secrets import entropy, find, is_placeholder
 from tests.checks.judged import findings
 
+SOURCES = [*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT]
+PATTERNS, ONE_BY_ONE = PatternSet(SOURCES, at_once=True), PatternSet(SOURCES)
 UPPER, LOWER, HEX = "Q7ZK3MN5VX2JH4TB6WCY", "q7zk3mn5vx2jh4tb6wcy", "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 MIXED = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xY"
 
@@ -167,7 +172,12 @@ def test_allowed_values_are_ignored_only_as_a_whole() -> None:
 
 
 def test_matches_are_bounded() -> None:
-    assert len(findings("secrets", {}, (POSITIVES["github-token"] + " ") * 500)) == 20
+    assert len(findings("secrets", {}, (POSITIVES["github-token"] + " ") * 500)) == 100
+
+
+def test_placeholders_do_not_hide_what_follows() -> None:
+    text = 'password = "${var.password}"\n' * 100 + 'password = "c0rrect-horse9"\n'
+    assert [finding.spans[0].line for finding in findings("secrets", {}, text)] == [101]
 
 
 def test_one_place_is_one_finding() -> None:
@@ -180,3 +190,14 @@ def test_entropy_and_placeholders() -> None:
     assert entropy("abcd") == 2
     assert is_placeholder("<token>")
     assert not is_placeholder("c0rrect-horse9")
+
+
+def test_searching_at_once_finds_what_each_pattern_finds() -> None:
+    """The one pass over all patterns says "nothing" when its memory runs out, so it must never come near."""
+    random = Random(7)
+    samples = [*POSITIVES.values(), 'password = "', "secret: ", "token="]
+    for _ in range(20):
+        pieces = (sample[: random.randint(1, len(sample))] for sample in random.choices(samples, k=1000))
+        text = random.choice(["", " ", "\n"]).join(pieces)
+        at_once = {index for index, _, _ in PATTERNS.search(text, 1)}
+        assert at_once == {index for index, _, _ in ONE_BY_ONE.search(text, 1)}

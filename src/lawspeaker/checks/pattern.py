@@ -18,7 +18,7 @@ from lawspeaker.finding import Finding, span_of
 
 CHECK: Final = "pattern/deny"
 # More places than a person reads; a text with more is as violated as a text with these.
-_LIMIT: Final = 20
+_LIMIT: Final = 100
 
 
 class PatternCheck(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ class PatternSet:
         self._patterns = tuple(re2.compile(pattern) for pattern in patterns)
         self._set = _set(patterns) if at_once else None
 
-    def search(self, text: str, limit: int) -> Iterator[tuple[int, int, int]]:
+    def search(self, text: str, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
         """`(pattern, start, end)` for at most `limit` matches of each pattern, pattern by pattern."""
         text = encodable(text)
         occurring = range(len(self._patterns)) if self._set is None else sorted(self._set.Match(text) or ())

@@ -21,7 +21,8 @@ from lawspeaker.constitution.kinds import Check
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding, span_of
 
-_LIMIT: Final = 20
+# For each pattern: more places than a person reads.
+_LIMIT: Final = 100
 _NONE: Final = PatternSet(())
 _PASSWORD: Final = Format("assigned-password", "password", "", "")
 _KEY: Final = Format("assigned-secret", "secret", "", "")
@@ -59,8 +60,11 @@ def find(text: str) -> list[Secret]:
     """The secrets in `text`, in order and without overlaps; a documented format goes before a mere
     context."""
     found: list[Secret] = []
-    for index, start, end in _ALL.search(text, _LIMIT):
-        if _is_secret(_MEANINGS[index], text[start:end]):
+    counts: Counter[int] = Counter()
+    for index, start, end in _ALL.search(text):
+        # Only secrets count against the limit: placeholders before one must not hide it.
+        if counts[index] < _LIMIT and _is_secret(_MEANINGS[index], text[start:end]):
+            counts[index] += 1
             found.append(Secret(_MEANINGS[index], start, end))
     return list(_apart(found))
 

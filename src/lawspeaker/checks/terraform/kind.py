@@ -45,7 +45,8 @@ class TerraformCheck(msgspec.Struct, frozen=True):
             dict.fromkeys(verdict for judgement in rule.judgements for verdict in judgement(read)),
             key=lambda verdict: (verdict.place.file, verdict.place.start),
         )
-        judged = [verdict for verdict in verdicts if verdict.outcome != "upheld"][:_LIMIT]
+        violated = [verdict for verdict in verdicts if verdict.outcome == "violated"][:_LIMIT]
+        judged = violated + [verdict for verdict in verdicts if verdict.outcome == "inconclusive"][:_LIMIT]
         for verdict in judged:
             span = program[verdict.place.file].span(verdict.place.start, verdict.place.end)
             yield Finding(self.principle, check, verdict.outcome, f"{verdict.reason}.", (span,))
