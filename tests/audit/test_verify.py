@@ -1,15 +1,17 @@
 """Tampering: whatever is changed is found, and the record or the file is named."""
 
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lawspeaker.audit.checkpoint import Checkpoint, Signer, decode64
 from lawspeaker.audit.merkle import hash_leaf
-from lawspeaker.audit.reader import read_vkeys
+from lawspeaker.audit.reader import LogReader, read_vkeys
 from lawspeaker.audit.tiles import Tree
 from lawspeaker.audit.verify import Report, verify
 from lawspeaker.errors import LogError
@@ -260,6 +262,23 @@ def damage_pages(path: Path) -> None:
 def test_a_log_in_ruins_is_a_report_and_never_a_traceback(home: Path, ruin: Callable[[Path], None]):
     ruin(home)
     assert not verify(home).ok
+
+
+def test_random_damage_is_one_line_and_never_a_traceback(clean, tmp_path):
+    chance = random.Random(3)
+    for number in range(60):
+        home = shutil.copytree(clean, tmp_path / str(number))
+        path = home / chance.choice(["log.db", "vault.db", "keys/log.vkey", "keys/vault.key", "log/checkpoint"])
+        for _ in range(chance.choice([1, 3, 20])):
+            flip(path, chance.randrange(path.stat().st_size), chance.randrange(8))
+        verify(home)
+        with suppress(LogError), LogReader(home) as reader:
+            for leaf in reader.recent(5):
+                reader.prove(leaf.record.id)
+                reader.texts(leaf.record.id)
+        with suppress(LogError):
+            make_log(home, 1)
+        shutil.rmtree(home)
 
 
 def test_another_log_under_another_key_is_found_only_with_a_key_from_elsewhere(clean, tmp_path):

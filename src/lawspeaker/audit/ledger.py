@@ -54,12 +54,13 @@ class Ledger:
             if self.store.head() is None:
                 self._begin()
             self._tree, self._note = self._load()
-        if site:
-            self._compare_published(site)
+            if site:
+                self._compare_published(site)
         with storage.errors(where / "vault.db"):
             self._sweep()
         if site:
-            site.restore(self.store, self._tree.size)
+            with storage.errors(where / "log.db"):
+                site.restore(self.store, self._tree.size)
             site.put_checkpoint(self._note)
 
     def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
@@ -78,8 +79,8 @@ class Ledger:
                     outcomes[place] = index
                 except LogError as error:
                     outcomes[place] = error
-        hashes = self._write(rows, sealed) if rows else {}
-        return [self._answer(entry, outcomes[place], hashes) for place, entry in enumerate(batch)]
+            hashes = self._write(rows, sealed) if rows else {}
+            return [self._answer(entry, outcomes[place], hashes) for place, entry in enumerate(batch)]
 
     def close(self) -> None:
         self.store.db.close()
@@ -116,16 +117,15 @@ class Ledger:
                 self._texts.execute("BEGIN IMMEDIATE")
                 self.vault.put(sealed)
                 self._texts.execute("COMMIT")
-        with storage.errors(self._where / "log.db"):
-            self.store.db.execute("BEGIN IMMEDIATE")
-            self.store.add_leaves(rows)
-            hashes = self._hash_stored(rows)
-            written, bundles = self._grow(rows, hashes)
-            self.store.add_tiles(written)
-            checkpoint = Checkpoint(self._keys.signer.name, self._tree.size, self._tree.root)
-            self._note = self._keys.signer.sign(checkpoint)
-            self.store.add_checkpoint(checkpoint.size, self._note)
-            self.store.db.execute("COMMIT")
+        self.store.db.execute("BEGIN IMMEDIATE")
+        self.store.add_leaves(rows)
+        hashes = self._hash_stored(rows)
+        written, bundles = self._grow(rows, hashes)
+        self.store.add_tiles(written)
+        checkpoint = Checkpoint(self._keys.signer.name, self._tree.size, self._tree.root)
+        self._note = self._keys.signer.sign(checkpoint)
+        self.store.add_checkpoint(checkpoint.size, self._note)
+        self.store.db.execute("COMMIT")
         if self._site:
             self._publish(self._site, written, bundles)
         return hashes
@@ -133,12 +133,11 @@ class Ledger:
     def _hash_stored(self, rows: Sequence[Leaf]) -> dict[int, bytes]:
         """Hashes of what the database gives back. One flipped bit in a leaf hash has ended whole logs (Yeti,
         2022), so both sides are hashed, and no head is signed before they agree."""
-        hashes = {}
-        stored = list(self.store.leaves(rows[0][0], rows[-1][0] + 1))
-        for row, back in zip(rows, stored, strict=True):
-            hashes[row[0]] = hash_leaf(back[4])
-            if back != row or hashes[row[0]] != hash_leaf(row[4]):
-                raise LogError(f"{self._where / 'log.db'}: record {row[0]} was read back differently than written")
+        low, high = rows[0][0], rows[-1][0] + 1
+        stored = list(self.store.leaves(low, high))
+        hashes = {row[0]: hash_leaf(row[4]) for row in stored}
+        if stored != list(rows) or hashes != {row[0]: hash_leaf(row[4]) for row in rows}:
+            raise LogError(f"{self._where / 'log.db'}: records {low} to {high - 1} were read back differently")
         return hashes
 
     def _grow(self, rows: Sequence[Leaf], hashes: dict[int, bytes]) -> tuple[list[Written], list[Written]]:

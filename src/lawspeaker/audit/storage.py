@@ -27,6 +27,13 @@ CREATE TABLE IF NOT EXISTS tile (
   PRIMARY KEY (level, n)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
 """
+# The casts make bytes of whatever a damaged database claims to hold; it is then found wrong by its hash.
+_LEAF = "SELECT idx, id, subject, kind, coalesce(CAST(bytes AS BLOB), x'') FROM leaf"
+_HASHES = "coalesce(CAST(hashes AS BLOB), x'')"
+
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged database raises; the second where SQLite's own message quotes the damage."""
+
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 Leaf = tuple[int, str, str, str, bytes]
@@ -64,7 +71,13 @@ def open_readable(path: Path) -> sqlite3.Connection:
             # A database in WAL mode in a directory that cannot be written to can only be read as one at rest.
             database.close()
             database = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+        database.text_factory = _lenient
         return database
+
+
+def _lenient(data: bytes) -> str:
+    """Text from a database that may be damaged: it must be readable to be found wrong."""
+    return data.decode("utf-8", "replace")
 
 
 def _prepare(database: sqlite3.Connection, schema: str) -> None:
@@ -81,7 +94,7 @@ def errors(path: Path) -> Iterator[None]:
     """Say which file it was and what is wrong with it."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except DAMAGE as error:
         raise LogError(f"{path}: the database cannot be used: {error}") from error
     except OSError as error:
         raise LogError(f"{path}: {error.strerror or error}") from error
@@ -107,7 +120,8 @@ class Store:
 
     def checkpoints(self, low: int = 0) -> Iterator[tuple[int, str]]:
         """Every checkpoint of at least size `low`, in order."""
-        yield from self.db.execute("SELECT size, note FROM checkpoint WHERE size >= ? ORDER BY size", (low,))
+        rows = self.db.execute("SELECT size, note FROM checkpoint WHERE size >= ? ORDER BY size", (low,))
+        return ((size, str(note)) for size, note in rows)
 
     def count(self) -> int:
         """One more than the highest index."""
@@ -121,27 +135,19 @@ class Store:
 
     def leaves(self, low: int, high: int) -> Iterator[Leaf]:
         """The rows from index `low` to before `high`, in order."""
-        yield from self.db.execute(
-            "SELECT idx, id, subject, kind, bytes FROM leaf WHERE idx >= ? AND idx < ? ORDER BY idx",
-            (low, high),
-        )
+        return self.db.execute(f"{_LEAF} WHERE idx >= ? AND idx < ? ORDER BY idx", (low, high))
 
     def leaf(self, id_: str) -> Leaf | None:
-        found: Leaf | None = self.db.execute(
-            "SELECT idx, id, subject, kind, bytes FROM leaf WHERE id = ?", (id_,)
-        ).fetchone()
+        found: Leaf | None = self.db.execute(f"{_LEAF} WHERE id = ?", (id_,)).fetchone()
         return found
 
     def history(self, subject: str) -> list[Leaf]:
         """Every record of a subject, in order."""
-        return self.db.execute(
-            "SELECT idx, id, subject, kind, bytes FROM leaf WHERE subject = ? ORDER BY idx", (subject,)
-        ).fetchall()
+        return self.db.execute(f"{_LEAF} WHERE subject = ? ORDER BY idx", (subject,)).fetchall()
 
     def of_kind(self, kind: str) -> Iterator[Leaf]:
-        yield from self.db.execute(
-            "SELECT idx, id, subject, kind, bytes FROM leaf WHERE kind = ? ORDER BY idx", (kind,)
-        )
+        """Every record of a kind, in order."""
+        return self.db.execute(f"{_LEAF} WHERE kind = ? ORDER BY idx", (kind,))
 
     def starting_with(self, prefix: str) -> list[str]:
         """Up to two ids that begin with `prefix`."""
@@ -150,14 +156,21 @@ class Store:
         ).fetchall()
         return [str(id_) for (id_,) in rows]
 
+    def stored_tile(self, level: int, n: int) -> bytes:
+        """A tile's bytes as they are stored, nothing where there are none."""
+        row = self.db.execute(f"SELECT {_HASHES} FROM tile WHERE level = ? AND n = ?", (level, n)).fetchone()
+        return row[0] if row else b""
+
     def tile(self, level: int, n: int) -> bytes:
         """A tile's bytes; the partial one at level 0 is not stored and is made from its leaves."""
-        row = self.db.execute("SELECT hashes FROM tile WHERE level = ? AND n = ?", (level, n)).fetchone()
-        if row is not None:
-            return bytes(row[0])
-        if level:
+        data = self.stored_tile(level, n)
+        if not data and level:
             raise LogError(f"tile {n} of level {level} is missing from the database")
-        return b"".join(hash_leaf(leaf[4]) for leaf in self.leaves(n * WIDTH, (n + 1) * WIDTH))
+        return data or b"".join(hash_leaf(leaf[4]) for leaf in self.leaves(n * WIDTH, (n + 1) * WIDTH))
+
+    def tiles(self) -> dict[tuple[object, object], bytes]:
+        """Every stored tile by level and number, whatever those are."""
+        return {(level, n): data for level, n, data in self.db.execute(f"SELECT level, n, {_HASHES} FROM tile")}
 
     def add_leaves(self, rows: Sequence[Leaf]) -> None:
         self.db.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?, ?)", rows)

@@ -126,7 +126,7 @@ def _encrypt(cipher: AESGCM, data: bytes, label: bytes) -> bytes:
 def _decrypt(cipher: AESGCM, sealed: bytes, label: bytes) -> bytes | None:
     try:
         return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], label)
-    except (InvalidTag, ValueError):
+    except (InvalidTag, ValueError, TypeError):
         return None
 
 

@@ -8,7 +8,6 @@ What no log can show about itself is said in the report's scope: its keeper, who
 write another one, and only a head or a key that lies elsewhere tells.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -51,7 +50,7 @@ def verify(home: Path, vkey: str | None = None) -> Report:
     try:
         with closing(storage.open_readable(database)) as connection, closing(check.texts):
             check.run(Store(connection))
-    except (LogError, sqlite3.Error) as error:
+    except (LogError, *storage.DAMAGE) as error:
         problems.add(None, f"log.db cannot be read: {error}")
     scope = f"{_scope(bool(brought))} {check.texts.scope}"
     return Report(check.tree.size, check.tree.root.hex(), not problems.count, problems.found(), scope)
@@ -113,11 +112,11 @@ class _Check:
         rows: dict[int, Leaf] = {}
         try:
             rows = {row[0]: row for row in store.leaves(low, high)}
-        except sqlite3.Error:
+        except storage.DAMAGE:
             for index in range(low, high):
                 try:
                     rows |= {row[0]: row for row in store.leaves(index, index + 1)}
-                except sqlite3.Error as error:
+                except storage.DAMAGE as error:
                     self.problems.add(index, f"the record cannot be read: {error}")
         for index in range(low, high):
             yield index, rows.get(index)
@@ -126,7 +125,7 @@ class _Check:
         """Add a leaf to the tree; where there is none, the hash that its tile remembers."""
         place = 32 * (index % WIDTH)
         remembered = tile[place : place + 32]
-        if row is None or not isinstance(row[4], bytes):
+        if row is None:
             self.problems.add(index, "the record is missing")
             hash_ = remembered or bytes(32)
         else:
@@ -183,23 +182,23 @@ class _Check:
     def _tile(self, store: Store, n: int) -> bytes:
         """The stored hashes of a full tile, to say which of two is wrong; nothing for the last, partial one."""
         try:
-            row = store.db.execute("SELECT hashes FROM tile WHERE level = 0 AND n = ?", (n,)).fetchone()
-        except sqlite3.Error as error:
+            return store.stored_tile(0, n)
+        except storage.DAMAGE as error:
             self.problems.add(None, f"log.db, tile {n} of level 0 cannot be read: {error}")
             return b""
-        return bytes(row[0]) if row else b""
 
     def _stored_tiles(self, store: Store) -> None:
         """Compare all tiles in the database with those of the leaves."""
-        expected = self.site.tiles
         try:
-            stored = {(level, n): bytes(data) for level, n, data in store.db.execute("SELECT * FROM tile")}
-        except sqlite3.Error as error:
+            stored = store.tiles()
+        except storage.DAMAGE as error:
             self.problems.add(None, f"log.db: the tiles cannot be read: {error}")
             return
-        for level, n in sorted(expected.keys() | stored.keys()):
-            if stored.get((level, n)) != expected.get((level, n)) and not self.site.explained(level, n):
+        for (level, n), hashes in sorted(self.site.tiles.items()):
+            if stored.pop((level, n), b"") != hashes and not self.site.explained(level, n):
                 self.problems.add(None, f"log.db: tile {n} of level {level} does not match the records")
+        for place in stored:
+            self.problems.add(None, f"log.db: tile {place[1]} of level {place[0]} is no tile of this log")
 
     def _published(self, store: Store, note: str, origin: str | None) -> None:
         """The published head must be one that the database has too."""

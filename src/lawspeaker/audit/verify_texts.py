@@ -45,7 +45,7 @@ class TextCheck:
         self._committed.add(record.id)
         try:
             texts = self._vault.read(record.id, record.texts)
-        except sqlite3.Error as error:
+        except storage.DAMAGE as error:
             self._problems.add(index, f"vault.db cannot be read at this record: {error}")
             return
         for name, text in texts.items():
@@ -76,7 +76,7 @@ class TextCheck:
             for (line,) in self._database.execute("PRAGMA integrity_check(10)"):
                 if line != "ok":
                     self._problems.add(None, f"vault.db: {line}")
-        except sqlite3.Error as error:
+        except storage.DAMAGE as error:
             self._problems.add(None, f"vault.db cannot be read: {error}")
 
     def close(self) -> None:
