@@ -26,7 +26,7 @@ _NAME: Final = r'[ \t]+"?[A-Za-z_][\w-]*"?'
 _DECLARES: Final = (
     rf"(?:(?:resource|data|ephemeral){_NAME}{_NAME}"
     r'|(?:variable|module|output|provider|check)[ \t]+"[\w-]+"'
-    r"|(?:locals|terraform)(?=[ \t]*\{[ \t]*(?:#.*)?$))"
+    r"|(?:locals|terraform)(?=[ \t]*\{[ \t]*(?:#.*)?\r?$))"
 )
 # What starts a top-level block, and so tells Terraform from other text.
 HEADER: Final = re.compile(rf"^[ \t]*{_DECLARES}[ \t]*\{{", re.MULTILINE)

@@ -20,7 +20,9 @@ from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import Span, span_of
 
 _LABELS: Final = frozenset({"hcl", "hcl2", "terraform", "tf", "opentofu"})
-_LAST_BRACE: Final = re.compile(r"^[ \t]*\}[ \t]*$", re.MULTILINE)
+# The marks of a block quote, which are not part of the code in it.
+_QUOTE: Final = re.compile(r"^[ \t]*>[ \t>]*", re.MULTILINE)
+_LAST_BRACE: Final = re.compile(r"^[ \t]*\}[ \t\r]*$", re.MULTILINE)
 # Other infrastructure code, which no rule can read yet: every pattern of a language must occur.
 _FOREIGN: Final = (
     ("CloudFormation", r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),
@@ -94,26 +96,27 @@ def _sources(segment: Segment) -> Iterator[Source]:
     if segment.scope == "tool_call":
         yield from (Source(segment, inner, None) for inner in _strings(text) if HEADER.search(inner))
         return
+    text = _QUOTE.sub(lambda marks: " " * len(marks[0]), text)  # as many, so that offsets stay
     end = 0
     for block in fenced(text):
-        yield from _raw(segment, end, block.start)
+        yield from _raw(segment, text, end, block.start)
         inner = text[block.start : block.end]
         if block.label in _LABELS or HEADER.search(inner):
             yield Source(segment, inner, block.start)
         end = block.end
-    yield from _raw(segment, end, len(text))
+    yield from _raw(segment, text, end, len(text))
 
 
-def _raw(segment: Segment, start: int, end: int) -> Iterator[Source]:
+def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Source]:
     """Terraform outside of fences: from the first line of a block to the last brace that closes one.
     What is cut off, or stands on one line, runs to the end."""
-    first = HEADER.search(segment.text, start, end)
+    first = HEADER.search(text, start, end)
     if first:
-        braces = list(_LAST_BRACE.finditer(segment.text, first.start(), end))
+        braces = list(_LAST_BRACE.finditer(text, first.start(), end))
         last = braces[-1].end() if braces else end
-        if HEADER.search(segment.text, last, end):
+        if HEADER.search(text, last, end):
             last = end
-        yield Source(segment, segment.text[first.start() : last], first.start())
+        yield Source(segment, text[first.start() : last], first.start())
 
 
 def _programs(sources: Sequence[Source]) -> list[tuple[Source, ...]]:
