@@ -75,6 +75,12 @@ def test_settings_that_cannot_be_used(kind: str, settings: object, path: tuple[s
     assert caught.value.path == path
 
 
+def test_a_bad_pattern_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SettingsError):
+        KINDS["pattern"].prepare({"deny": "never(seen", "reason": "r"}, "p")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("kind", "base", "extended", "words"),
     [

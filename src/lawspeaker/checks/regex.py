@@ -22,7 +22,7 @@ class PatternSet:
     """
 
     def __init__(self, patterns: Sequence[str], *, at_once: bool = False) -> None:
-        self._patterns = tuple(re2.compile(pattern) for pattern in patterns)
+        self._patterns = tuple(re2.compile(pattern, _options()) for pattern in patterns)
         self._set = _set(patterns) if at_once else None
 
     def search(self, text: str, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
@@ -48,7 +48,7 @@ def compiled(patterns: Sequence[str], path: Path, *, several: bool) -> PatternSe
     whether the setting was a list, so that the error leads into it."""
     for index, pattern in enumerate(patterns):
         try:
-            re2.compile(pattern)
+            re2.compile(pattern, _options())
         except re2.error as error:
             place = (*path, index) if several else path
             raise SettingsError(f"not a pattern that RE2 can read: {_text(error)}", place) from None
@@ -56,13 +56,20 @@ def compiled(patterns: Sequence[str], path: Path, *, several: bool) -> PatternSe
 
 
 def _set(patterns: Sequence[str]) -> re2.Set:
-    options = re2.Options()
+    options = _options()
     options.max_mem = 64 << 20
     together = re2.Set.SearchSet(options)
     for pattern in patterns:
         together.Add(pattern)
     together.Compile()
     return together
+
+
+def _options() -> re2.Options:
+    """RE2 writes its errors to standard error, unless it is told not to; ours are exceptions."""
+    options = re2.Options()
+    options.log_errors = False
+    return options
 
 
 def encodable(text: str) -> str:
