@@ -26,7 +26,7 @@ _COLOUR = {"violated": "red", "inconclusive": "yellow"}
 @click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; that is inconclusive.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "junit"]), default="text")
 @click.option("--all", "everything", is_flag=True, help="Upheld and not applicable principles too.")
-@click.option("--budget", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds per file.")
+@click.option("--budget", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds per check.")
 def command(
     paths: tuple[str, ...], laws: tuple[str, ...], judge: str | None, form: str, everything: bool, budget: float
 ) -> int:
