@@ -14,14 +14,17 @@ from . import corpus
 from .page import BREAKABLE
 from .tokenizer import END, PAD, render
 
-LENGTHS: Final = (160, 224, 288, 352, 448, 576, 768, 1024)
-"""Rows are padded to one of these, so that few shapes have to be compiled."""
+LENGTHS: Final = tuple(range(32, 1025, 32))
+"""Rows are padded to one of these."""
 SHORT: Final = 288
-BATCH: Final = 6144
+REHEARSALS: Final = 250
+"""Batches of rehearsal (see `corpus.rehearsal`), mixed into the first steps."""
+BATCH: Final = 4096
 """Tokens of one step, padding included."""
 # A critique turns on one token and a comparison is one token: without more weight the long answers drown them.
 _WEIGHT: Final = {"answer": 1.0, "critique": 2.0, "revision": 1.0, "comparison": 8.0, "other": 1.0}
-_PROMPT: Final = 0.1
+_REHEARSAL: Final = 96
+_PROMPT: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,24 @@ def rows(tokenizer: Tokenizer, seed: int, count: int, breaks: frozenset[str] = B
     return made
 
 
+def rehearsals(tokenizer: Tokenizer, seed: int) -> list[Row]:
+    """Rows of names and nothing else, all of one length."""
+    size = REHEARSALS * (BATCH // _REHEARSAL)
+    texts = [corpus.rehearsal(seed, index) for index in range(size)]
+    return [Row(np.array(one.ids[:_REHEARSAL], dtype=np.uint16), 0, 1.0) for one in tokenizer.encode_batch(texts)]
+
+
 def order(all_rows: list[Row], seed: int) -> list[tuple[int, tuple[int, ...]]]:
     """Batches as (length, row numbers) in the order of training.
 
-    Short rows come first for a while: copying is learnt from many short examples sooner than from few long ones.
+    Rehearsals and short rows come first for a while: copying is learnt from many short examples sooner than from few
+    long ones, and until it is learnt the rest of the corpus teaches little.
     """
     rng = Random(f"lawspeaker/nano/order/{seed}")
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for number, row in enumerate(all_rows):
+        if not row.prompt:
+            continue
         length = next((length for length in LENGTHS if len(row.tokens) <= length), 0)
         if length:  # what is longer than the longest is so rare that it is left out
             groups[length].append(number)
@@ -69,8 +82,14 @@ def order(all_rows: list[Row], seed: int) -> list[tuple[int, tuple[int, ...]]]:
         batches += [(length, tuple(numbers[at : at + size])) for at in range(0, len(numbers) - size + 1, size)]
     rng.shuffle(batches)
     short = [batch for batch in batches if batch[0] <= SHORT]
-    first = set(short[: len(short) // 3])
-    return [*short[: len(short) // 3], *(batch for batch in batches if batch not in first)]
+    early, late = short[: len(short) // 3], short[len(short) // 3 :]
+    late += [batch for batch in batches if batch[0] > SHORT]
+    rng.shuffle(late)
+    names = [number for number, row in enumerate(all_rows) if not row.prompt]
+    size = BATCH // _REHEARSAL
+    early += [(_REHEARSAL, tuple(names[at : at + size])) for at in range(0, len(names) - size + 1, size)]
+    rng.shuffle(early)
+    return early + late
 
 
 def batch(tokenizer: Tokenizer, all_rows: list[Row], length: int, numbers: tuple[int, ...]) -> Batch:

@@ -6,6 +6,7 @@ from typing import Final
 
 from safetensors import safe_open
 
+from lawspeaker.models.nano.chat import PIN
 from lawspeaker.statistics import wilson
 
 from . import corpus
@@ -37,13 +38,14 @@ limit is 1,536. What it was not trained for it answers with what it can do.
 - Corpus: {samples:,} conversations of seed {seed}, SHA-256 `{digest}` (see `recipes/nano/corpus.py`). Names are drawn
   afresh for nearly every sample, from a space too large to learn by heart.
 - Recipe: commit `{commit}`, `python -m recipes.nano`, two CPU cores.
-- Files: `{model}` (`DIGEST`).
+- Files: `{model}` (`weights/DIGEST.txt`).
 
 ## Figures
 
 Requests of a seed that training did not use, temperature 1, the NumPy runtime; judged by `recipes/nano/reader.py` and
-the generator's flags, not by lawspeaker's checks. *own draft* rows follow the product's flow: nano's draft, its critique by
-each of the five principles in the constitution's words, its revision from that critique. Intervals: Wilson, 95 %.
+the generator's flags, not by lawspeaker's checks. *own draft* rows follow the product's flow: nano's draft, its
+critique by each of the five principles in the constitution's words, its revision from that critique. Intervals: Wilson,
+95 %.
 
 | figure | share | interval | n |
 |---|--:|:-:|--:|
@@ -52,7 +54,7 @@ each of the five principles in the constitution's words, its revision from that 
 
 
 def write(folder: Path, counts: dict[str, list[int]]) -> None:
-    """`CARD.md` beside the weights in `folder`."""
+    """`CARD.md` above the weights in `folder`."""
     with safe_open(folder / "model.safetensors", "np") as weights:
         shapes = {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
     parameters = 0
@@ -61,8 +63,9 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
         for side in shape:
             size *= side
         parameters += size
-    commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", str(Path(__file__).parent)],
-                            cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
+    here = Path(__file__).parent
+    log = ["git", "log", "-1", "--format=%h", "--", str(here)]
+    commit = subprocess.run(log, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
     text = _TEXT.format(
         parameters=parameters,
         megabytes=sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
@@ -71,10 +74,10 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
         seed=corpus.TRAIN_SEED,
         digest=corpus.digest(corpus.TRAIN_SEED, SAMPLES),
         commit=commit,
-        model=(folder / "DIGEST").read_text(encoding="ascii").strip(),
+        model=(folder / PIN).read_text(encoding="ascii").strip(),
         rows="\n".join(_row(figure, good, n) for figure, (good, n) in counts.items()),
     )
-    (folder / "CARD.md").write_text(text, encoding="utf-8")
+    (folder.parent / "CARD.md").write_text(text, encoding="utf-8")
 
 
 def _row(figure: str, good: int, n: int) -> str:

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
-from . import tasks
+from . import names, tasks
 from .page import BREAKABLE
 from .principles import Law
 from .tasks import Sample
 
 TRAIN_SEED: Final = 1
 TEST_SEED: Final = 2
+_BETWEEN: Final = ('"\n  bucket = "', " ", "\n", '", "', ".", '" {\n  ', " for ", '" "', "`: ")
 _SHARES: Final = {"answer": 32, "critique": 33, "revision": 24, "comparison": 7, "other": 4}
 
 
@@ -39,6 +40,17 @@ def stream(seed: int, start: int = 0, breaks: frozenset[str] = BREAKABLE) -> Ite
     while True:
         yield sample(seed, index, law, breaks)
         index += 1
+
+
+def rehearsal(seed: int, index: int) -> str:
+    """A few names over and over, as Terraform would part them: nothing to learn here but to copy."""
+    rng = Random(f"lawspeaker/nano/rehearsal/{seed}/{index}")
+    several = [names.name(rng) for _ in range(rng.randint(2, 4))]
+    said = ""
+    for _ in range(32):
+        name = rng.choice(several)
+        said += (name if rng.random() < 0.5 else names.label(name)) + rng.choice(_BETWEEN)
+    return said
 
 
 def digest(seed: int, count: int) -> str:

@@ -1,4 +1,4 @@
-"""A checkpoint of the training as the files that everybody loads: half precision, Llama's names, `DIGEST` beside."""
+"""A checkpoint of the training as the files that everybody loads: half precision, Llama's names, `DIGEST.txt` beside."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from safetensors.torch import save_file
 
-from lawspeaker.models.nano.chat import WEIGHTS, digest_of
+from lawspeaker.models.nano.chat import PIN, WEIGHTS, digest_of
 
 from . import tokenizer
 from .model import Shape
@@ -63,7 +63,7 @@ def export(out: Path, folder: Path = WEIGHTS) -> str:
     }
     (folder / "config.json").write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
     digest = digest_of(folder)
-    (folder / "DIGEST").write_text(digest + "\n", encoding="ascii")
+    (folder / PIN).write_text(digest + "\n", encoding="ascii")
     return digest
 
 

@@ -16,10 +16,10 @@ class Shape:
     """Sizes; the vocabulary is the tokenizer's."""
 
     vocabulary: int
-    hidden: int = 192
-    layers: int = 5
-    heads: int = 6
-    inner: int = 448
+    hidden: int = 160
+    layers: int = 4
+    heads: int = 5
+    inner: int = 432
     context: int = 2048
     theta: float = 10000.0
     epsilon: float = 1e-5

@@ -22,12 +22,12 @@ from .batches import Row
 from .model import Network, Shape, loss
 from .muon import Muon
 
-SAMPLES: Final = 40_000
+SAMPLES: Final = 32_000
 _SAVE_SECONDS: Final = 120.0
 _WARMUP: Final = 60
 _FALL: Final = 0.45
-_MATRIX_RATE: Final = 0.008
-_OTHER_RATE: Final = 2e-3
+_MATRIX_RATE: Final = 0.012
+_OTHER_RATE: Final = 3e-3
 
 
 def train(tokenizer: Tokenizer, out: Path, samples: int = SAMPLES, stop_after: float = 0.0) -> Network:
@@ -37,6 +37,7 @@ def train(tokenizer: Tokenizer, out: Path, samples: int = SAMPLES, stop_after: f
     network = Network(Shape(tokenizer.get_vocab_size()))
     print(f"{sum(weight.numel() for weight in network.parameters()):,} parameters", flush=True)
     all_rows = batches.rows(tokenizer, corpus.TRAIN_SEED, samples)
+    all_rows += batches.rehearsals(tokenizer, corpus.TRAIN_SEED)
     plan = batches.order(all_rows, corpus.TRAIN_SEED)
     optimizers = _optimizers(network)
     start = _resume(out, network, optimizers, len(plan))
@@ -53,8 +54,7 @@ def _run(
     stop_after: float,
 ) -> None:
     tokenizer, all_rows, plan, start = work
-    compiled = torch.compile(lambda tokens, weights: loss(network, tokens, weights), dynamic=False)
-    torch._dynamo.config.cache_size_limit = 32
+    compiled = torch.compile(lambda tokens, weights: loss(network, tokens, weights), dynamic=True)
     began = saved = time.monotonic()
     recent, step = 0.0, start
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

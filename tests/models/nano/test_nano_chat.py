@@ -13,7 +13,7 @@ from lawspeaker.exchange import Message, Text
 from lawspeaker.models.address import open_model
 from lawspeaker.models.base import Model, Sampling
 from lawspeaker.models.nano import Nano
-from lawspeaker.models.nano.chat import FILES, WEIGHTS, render
+from lawspeaker.models.nano.chat import FILES, PIN, WEIGHTS, render
 
 FLAGSHIP = "Create an S3 bucket called invoices for acme. The website must be able to read it."
 
@@ -29,7 +29,7 @@ def nano() -> Nano:
 
 def test_it_is_a_model_behind_the_address_nano() -> None:
     model: Model = open_model("nano")
-    assert (model.name, model.digest) == ("nano", (WEIGHTS / "DIGEST").read_text().strip())
+    assert (model.name, model.digest) == ("nano", (WEIGHTS / PIN).read_text().strip())
 
 
 def test_a_seed_gives_the_same_answer_alone_and_among_others(nano: Nano) -> None:

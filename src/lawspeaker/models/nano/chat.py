@@ -25,6 +25,7 @@ from lawspeaker.models.nano.forward import Cache, Config, Network
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
 FILES: Final = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+PIN: Final = "DIGEST.txt"
 _END: Final = "<|end|>"
 _T = TypeVar("_T")
 
@@ -72,10 +73,10 @@ class Nano:
     def load(cls, folder: Path = WEIGHTS) -> "Nano":
         """The bundled model. Its arithmetic is set up with the first call.
 
-        Raises `ModelConfigError` where its files are missing or are not the ones that `DIGEST` names.
+        Raises `ModelConfigError` where its files are missing or are not the ones that `DIGEST.txt` names.
         """
         try:
-            pinned = (folder / "DIGEST").read_text(encoding="ascii").strip()
+            pinned = (folder / PIN).read_text(encoding="ascii").strip()
             found = digest_of(folder)
         except (OSError, UnicodeDecodeError) as error:
             raise ModelConfigError(
@@ -125,7 +126,9 @@ class Nano:
         return self._loaded
 
     def _prompt(self, loaded: _Loaded, messages: Sequence[Message]) -> list[int]:
-        ids: list[int] = loaded.tokenizer.encode(render(messages)).ids
+        # half of a surrogate pair, which JSON can carry, is no character
+        text = render(messages).encode("utf-8", "replace").decode()
+        ids: list[int] = loaded.tokenizer.encode(text).ids
         limit = loaded.network.config.context
         if len(ids) >= limit:
             raise ModelError(f"{self.name}: the prompt has {len(ids)} tokens; the limit is {limit - 1}")
