@@ -266,7 +266,7 @@ def test_a_log_in_ruins_is_a_report_and_never_a_traceback(home: Path, ruin: Call
 
 def test_random_damage_is_one_line_and_never_a_traceback(clean, tmp_path):
     chance = random.Random(3)
-    for number in range(60):
+    for number in range(30):
         home = shutil.copytree(clean, tmp_path / str(number))
         path = home / chance.choice(["log.db", "vault.db", "keys/log.vkey", "keys/vault.key", "log/checkpoint"])
         for _ in range(chance.choice([1, 3, 20])):

@@ -10,6 +10,7 @@ as safe, and memory may no longer match the disk). The caller closes the ledger;
 
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from sqlite3 import Connection
@@ -31,6 +32,7 @@ from lawspeaker.audit.vault import Sealed, Vault
 from lawspeaker.errors import LogError
 
 LARGEST_BATCH = 256
+PUBLISH_EVERY = 0.2  # seconds
 FULLY_CHECKED = 100_000
 """Up to this many leaves, opening hashes all of them (0.3 s); beyond, it checks the head against the stored tiles."""
 
@@ -44,7 +46,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """The open log. `where` names it in errors."""
+    """The open log. `where` names it in errors; `behind` says that the published head is not the latest."""
 
     def __init__(self, log: Connection, texts: Connection, keys: Keys, where: Path, site: Site | None) -> None:
         self.store, self.vault = Store(log), Vault(texts, keys.vault)
@@ -61,7 +63,7 @@ class Ledger:
         if site:
             with storage.errors(where / "log.db"):
                 site.restore(self.store, self._tree.size)
-            site.put_checkpoint(self._note)
+        self.publish_head()
 
     def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
         """Append what can be appended. A bad record gets its own error; an error of the storage is raised, and is
@@ -81,6 +83,13 @@ class Ledger:
                     outcomes[place] = error
             hashes = self._write(rows, sealed) if rows else {}
             return [self._answer(entry, outcomes[place], hashes) for place, entry in enumerate(batch)]
+
+    def publish_head(self) -> None:
+        """Put the latest head where others look for it. Each receipt has its own, so this one may be late, and is:
+        to replace a file takes longer than all the rest of an append (ext4 then writes the new one out at once)."""
+        if self._site:
+            self._site.put_checkpoint(self._note)
+        self._head_published, self.behind = time.monotonic(), False
 
     def close(self) -> None:
         self.store.db.close()
@@ -164,7 +173,9 @@ class Ledger:
             site.put(tile.level, tile.n, tile.data, len(tile.data) // 32)
         if self._bundle:
             site.put("entries", self._tree.size // WIDTH, bytes(self._bundle), self._tree.size % WIDTH)
-        site.put_checkpoint(self._note)
+        self.behind = True
+        if time.monotonic() - self._head_published > PUBLISH_EVERY:
+            self.publish_head()
 
     def _answer(self, entry: Entry, outcome: int | LogError, hashes: dict[int, bytes]) -> Receipt | LogError:
         if isinstance(outcome, LogError):

@@ -8,16 +8,18 @@ import asyncio
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 
-from lawspeaker.audit.ledger import LARGEST_BATCH, Entry, Ledger
+from lawspeaker.audit.ledger import LARGEST_BATCH, PUBLISH_EVERY, Entry, Ledger
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.errors import LawspeakerError, LogError, boundary
 
 Outcome = Receipt | LogError
+T = TypeVar("T")
 
 
 class _Job(msgspec.Struct, frozen=True, eq=False):
@@ -59,25 +61,41 @@ class Writer:
     def _run(self) -> None:
         stopping = False
         while not stopping:
-            batch = [self._queue.get()]
+            batch = [self._next()]
             while len(batch) < LARGEST_BATCH and not self._queue.empty():
                 batch.append(self._queue.get())
             jobs = [job for job in batch if job is not None]
             stopping = len(jobs) < len(batch)
             if jobs:
                 _answer(jobs, self._commit(jobs))
+        self._attempt(self.ledger.publish_head)
         self.ledger.close()
 
+    def _next(self) -> _Job | None:
+        """What is asked next. While nothing is, the published head catches up."""
+        try:
+            return self._queue.get(timeout=PUBLISH_EVERY if self.ledger.behind else None)
+        except queue.Empty:
+            self._attempt(self.ledger.publish_head)
+            return self._queue.get()
+
     def _commit(self, jobs: Sequence[_Job]) -> Sequence[Outcome]:
-        """The first error that is not one record's own ends the writer; see `ledger`."""
+        outcomes = self._attempt(lambda: self.ledger.commit([job.entry for job in jobs]))
+        if outcomes is not None:
+            return outcomes
+        message = f"the audit log has stopped and acknowledges nothing until it is opened again: {self.failed}"
+        return [LogError(message) for _ in jobs]
+
+    def _attempt(self, work: Callable[[], T]) -> T | None:
+        """Do `work` unless something failed before. The first error that is not one record's own ends the writer, see
+        `ledger`."""
         if not self.failed:
             try:
                 with boundary("the audit log's writer"):
-                    return self.ledger.commit([job.entry for job in jobs])
+                    return work()
             except LawspeakerError as error:
                 self.failed = str(error)
-        message = f"the audit log has stopped and acknowledges nothing until it is opened again: {self.failed}"
-        return [LogError(message) for _ in jobs]
+        return None
 
 
 def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome]) -> None:
