@@ -46,10 +46,10 @@ principles:
     checks: [{pattern: {deny: 'weapon', reason: The request is about a weapon.}}]
 """
 OPEN = """```hcl
-resource "aws_s3_bucket" "a" {}
+resource "aws_s3_bucket" "canary" {}
 
-resource "aws_s3_bucket_acl" "a" {
-  bucket = aws_s3_bucket.a.id
+resource "aws_s3_bucket_acl" "canary" {
+  bucket = aws_s3_bucket.canary.id
   acl    = "public-read"
 }
 ```"""
@@ -90,10 +90,11 @@ def _check_record(governed: Governed, leaf: Leaf) -> None:
     """The decision can be made again from the record, and the record holds no text of the exchange."""
     facts = leaf.record.facts
     law = load_text(LAW, kinds=KINDS)
-    replayed = [Finding(id, "replay", outcome, "") for id, outcome in facts["outcomes"].items()]
+    outcomes = {principle.id: facts["outcomes"].get(principle.id, "upheld") for principle in law.principles}
+    replayed = [Finding(id, "replay", outcome, "") for id, outcome in outcomes.items()]
     assert decide(replayed, law) == governed.decision == Decision(facts["action"], tuple(facts["because"]))
-    assert b"public-read" not in leaf.data
-    assert b"falcon" not in leaf.data
+    for words in (b"public-read", b"falcon", b"canary"):
+        assert words not in leaf.data
 
 
 def _steps(governed: Governed | ModelError, kind: type[Step]) -> list:
@@ -122,7 +123,7 @@ def test_a_critic_that_disagrees_is_overruled_and_recorded(tmp_path: Path) -> No
     governed, log = _govern(tmp_path, script)
     (critique,) = _steps(governed, Critique)
     assert (critique.says, critique.agrees) == ("upheld", False)
-    assert "aws_s3_bucket_acl.a" in critique.account
+    assert "aws_s3_bucket_acl.canary" in critique.account
     told = {"kind": "critique", "principle": "private", "says": "upheld", "agrees": False}
     assert told in log[-1].record.facts["steps"]
 
@@ -179,6 +180,15 @@ def test_an_answer_with_a_tool_call_is_not_revised(tmp_path: Path) -> None:
     assert isinstance(governed, Governed)
     assert governed.decision.action == "refuse"
     assert _steps(governed, Fault)[0].during == "revision"
+
+
+def test_a_decision_can_always_be_recorded(tmp_path: Path) -> None:
+    acl = 'resource "aws_s3_bucket_acl" "%s%d" {\n  bucket = "%s"\n  acl = "public-read"\n}\n'
+    draft = "```hcl\n" + "".join(acl % ("x" * 700, i, "b" * 700) for i in range(200)) + "```"
+    governed, log = _govern(tmp_path, [{**_said(CRITIC, "Violated."), "again": True}, {"reply": draft, "again": True}])
+    assert isinstance(governed, Governed)
+    assert governed.decision.action == "refuse"
+    assert log[-1].record.kind == "decision"
 
 
 def test_no_receipt_no_response(tmp_path: Path) -> None:

@@ -23,13 +23,17 @@ from lawspeaker.deliberation.revision import TEMPLATE as REVISION
 from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
 from lawspeaker.digest import canonical
-from lawspeaker.errors import ModelError
+from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
-from lawspeaker.finding import Finding, by_principle
+from lawspeaker.finding import by_principle
 from lawspeaker.models.base import Model, Sampling
 
 PROMPTS: Final = {template.name: template.digest for template in (CRITIQUE, REVISION, JUDGE)}
-_MOST_FINDINGS: Final = 100  # in a leaf, whose size is bounded; the vault holds every one
+# A leaf is small; what these leave out of one is counted in it, and the vault holds every word.
+_MOST_IDS: Final = 100
+_MOST_FINDINGS: Final = 60
+_MOST_STEPS: Final = 60
+_TELLING: Final = ("violated", "inconclusive")
 
 
 class Governed(msgspec.Struct, frozen=True):
@@ -43,7 +47,7 @@ class Governed(msgspec.Struct, frozen=True):
     exchange: Exchange
     law: str
     behaviour: str
-    models: dict[str, str]
+    models: dict[str, dict[str, str]]
     receipt: Receipt
 
 
@@ -66,14 +70,15 @@ class Governor(msgspec.Struct, frozen=True):
     observe: Callable[[str], None] = lambda stage: None
 
     @property
-    def models(self) -> dict[str, str]:
-        """Part played -> digest of the model that plays it."""
+    def models(self) -> dict[str, dict[str, str]]:
+        """Part played -> name and digest of the model that plays it."""
         cast = {"model": self.model, "critic": self.critic, "judge": self.judge}
-        return {part: model.digest for part, model in cast.items() if model is not None}
+        return {part: {"name": each.name, "digest": each.digest} for part, each in cast.items() if each is not None}
 
     @property
     def behaviour(self) -> str:
-        return behaviour_digest(self.constitution, prompts=PROMPTS, models=self.models)
+        models = {part: each["digest"] for part, each in self.models.items()}
+        return behaviour_digest(self.constitution, prompts=PROMPTS, models=models)
 
     async def govern(self, exchange: Exchange) -> Governed:
         """Govern one exchange; one that already holds its answer is not drafted again.
@@ -81,9 +86,7 @@ class Governor(msgspec.Struct, frozen=True):
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
-        subject = new_id()
-        drawn = {"sampling": canonical_data(self.sampling)}
-        await self._append("opened", subject, drawn, {"request": exchange.request})
+        subject = await self._opened(exchange)
         screened = await self._assess(exchange.request, "request")
         if decide(screened.findings, self.constitution).action != "release":
             undrafted = Corrected(exchange.request, screened.findings, (screened,), revised=False)
@@ -95,16 +98,25 @@ class Governor(msgspec.Struct, frozen=True):
         corrected = msgspec.structs.replace(corrected, steps=history)
         return await self._close(subject, await self._redacted(corrected))
 
+    async def _opened(self, exchange: Exchange) -> str:
+        """Record what is about to happen, and by whose means; the subject's id."""
+        means = {"models": self.models, "sampling": self.sampling, "rounds": self.rounds, "budget": self.budget}
+        subject = new_id()
+        await self._append("opened", subject, means, {"request": exchange.request})
+        return subject
+
     async def _draft(self, subject: str, exchange: Exchange) -> tuple[Exchange, tuple[Draft, ...]]:
         if exchange.has_answer:
             return exchange, ()
         self.observe("draft")
         try:
-            completion = await self.model.complete(exchange.messages, self.sampling)
-        except ModelError as error:
+            with boundary("the model"):
+                completion = await self.model.complete(exchange.messages, self.sampling)
+        except LawspeakerError as error:
             await self._append("failed", subject, {"during": "draft"}, {"error": str(error)})
             raise
-        return exchange.with_answer(completion.text), (Draft(completion.text, completion.model),)
+        draft = Draft(completion.text, completion.model, self.sampling, completion.finish)
+        return exchange.with_answer(completion.text), (draft,)
 
     async def _assess(self, exchange: Exchange, of: str) -> Assessment:
         self.observe(f"checks: {of}")
@@ -141,18 +153,20 @@ class Governor(msgspec.Struct, frozen=True):
         """Decide, record, and only then hand out."""
         decision = decide(now.findings, self.constitution)
         redacted = any(isinstance(step, Redaction) for step in now.steps)
+        outcomes = by_principle(now.findings)
         facts: dict[str, object] = {
             "action": decision.action,
-            "because": list(decision.because),
+            "because": decision.because[:_MOST_IDS],
+            "drafted": now.exchange.has_answer,
             "revised": now.revised,
             "redacted": redacted,
-            "outcomes": by_principle(now.findings),
-            "findings": _shown(now.steps),
-            "steps": [_outline(step) for step in now.steps],
+            "outcomes": dict([pair for pair in outcomes.items() if pair[1] in _TELLING][:_MOST_IDS]),
+            "findings": _shown(now.steps)[:_MOST_FINDINGS],
+            "steps": [_outline(step) for step in now.steps][:_MOST_STEPS],
             "models": self.models,
         }
         self.observe("record")
-        texts = {"exchange": now.exchange, "steps": now.steps}
+        texts = {"exchange": now.exchange, "steps": now.steps, "outcomes": outcomes}
         receipt = await self._append("decision", subject, facts, texts)
         answer = now.exchange.answer if decision.action == "release" else None
         law, behaviour = self.constitution.digest, self.behaviour
@@ -163,42 +177,62 @@ class Governor(msgspec.Struct, frozen=True):
     async def _append(
         self, kind: str, subject: str, facts: Mapping[str, object], texts: Mapping[str, object]
     ) -> Receipt:
-        record = Record(
+        by = Record(
             kind=kind,
             id=subject if kind == "opened" else new_id(),
             subject=subject,
             tenant=self.tenant,
             constitution=self.constitution.digest,
             behaviour=self.behaviour,
-            facts=dict(facts),
         )
-        stored = {name: text if isinstance(text, str) else canonical(text).decode() for name, text in texts.items()}
-        return await self.log.append(record, stored)
+        return await _record(self.log, by, facts, texts)
 
 
-def canonical_data(value: object) -> object:
+async def record_attempt(exchange: Exchange, constitution: Constitution, log: AsyncLog, error: LawspeakerError) -> None:
+    """Put on record an exchange that no model could be found for: it was asked, and nothing was answered."""
+    subject = new_id()
+    opened = Record(kind="opened", id=subject, subject=subject, constitution=constitution.digest)
+    await _record(log, opened, {}, {"request": exchange.request})
+    failed = Record(kind="failed", id=new_id(), subject=subject, constitution=constitution.digest)
+    await _record(log, failed, {"during": "configuration"}, {"error": str(error)})
+
+
+async def _record(log: AsyncLog, record: Record, facts: Mapping[str, object], texts: Mapping[str, object]) -> Receipt:
+    """Append `record` with its facts. A text that is a value is stored as JSON: its bytes are what is committed to."""
+    stored = {
+        name: text if isinstance(text, str) else msgspec.json.encode(text, order="sorted").decode()
+        for name, text in texts.items()
+    }
+    return await log.append(msgspec.structs.replace(record, facts=plain(facts)), stored)
+
+
+def plain(value: Mapping[str, object]) -> dict[str, object]:
     """`value` as the plain data that its canonical form holds."""
-    return msgspec.json.decode(canonical(value))
+    data: dict[str, object] = msgspec.json.decode(canonical(value))
+    return data
 
 
-def _shown(steps: Sequence[Step]) -> list[object]:
-    """The deterministic findings that a leaf may show: violated or inconclusive ones, without a model's words."""
-    shown: list[object] = [
-        {"step": number, **_public(finding)}
+def _shown(steps: Sequence[Step]) -> list[dict[str, object]]:
+    """What a leaf may show of findings: which check said what where. Reasons name resources, which are words of the
+    request or the answer, and so lie in the vault. The latest assessment and violations come first."""
+    told = [
+        (number, finding)
         for number, step in enumerate(steps)
         if isinstance(step, Assessment)
         for finding in step.findings
-        if finding.outcome in {"violated", "inconclusive"}
+        if finding.outcome in _TELLING
     ]
-    rest = len(shown) - _MOST_FINDINGS
-    return [*shown[:_MOST_FINDINGS], {"left_out": rest}] if rest > 0 else shown
-
-
-def _public(finding: Finding) -> dict[str, object]:
-    shown: dict[str, object] = {"principle": finding.principle, "check": finding.check, "outcome": finding.outcome}
-    if not finding.confidential:
-        shown |= {"reason": finding.reason, "lines": [span.line for span in finding.spans]}
-    return shown
+    told.sort(key=lambda pair: (-pair[0], pair[1].outcome != "violated"))
+    return [
+        {
+            "step": number,
+            "principle": finding.principle,
+            "check": finding.check,
+            "outcome": finding.outcome,
+            "line": finding.spans[0].line if finding.spans else 0,
+        }
+        for number, finding in told
+    ]
 
 
 def _outline(step: Step) -> dict[str, object]:
@@ -207,13 +241,13 @@ def _outline(step: Step) -> dict[str, object]:
         case Draft(model=model):
             return {"kind": "draft", "model": model}
         case Assessment(of=of, findings=findings):
-            violated = [id for id, outcome in by_principle(findings).items() if outcome == "violated"]
-            return {"kind": "assess", "of": of, "violated": violated}
+            outcomes = list(by_principle(findings).values())
+            return {"kind": "assess", "of": of, **{outcome: outcomes.count(outcome) for outcome in _TELLING}}
         case Critique(principle=principle, says=says, agrees=agrees):
             return {"kind": "critique", "principle": principle, "says": says, "agrees": agrees}
         case Revision(principle=principle, rejected=rejected):
-            return {"kind": "revision", "principle": principle, "kept": not rejected, "rejected": rejected}
+            return {"kind": "revision", "principle": principle, "kept": not rejected}
         case Redaction(principles=principles):
-            return {"kind": "redact", "principles": list(principles)}
+            return {"kind": "redact", "principles": len(principles)}
         case Fault(during=during, principle=principle):
             return {"kind": "fault", "during": during, "principle": principle}

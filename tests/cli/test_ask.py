@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lawspeaker.audit.reader import LogReader
 from tests.cli.conftest import Run
 
 OPEN = """```hcl
@@ -45,7 +46,8 @@ def test_streams_and_story(cli: Run, script: str) -> None:
     assert 'Violated: `acl = "public-read"`' in story
     assert '-  acl    = "public-read"\n' in story
     assert '+  acl    = "private"\n' in story
-    order = [story.index(word) for word in ("draft", "violated no-public", "critique", "revision", "decision", "receipt")]
+    stages = ("draft", "violated no-public", "critique", "revision", "decision", "receipt")
+    order = [story.index(stage) for stage in stages]
     assert order == sorted(order)
     assert "\x1b" not in story
 
@@ -118,11 +120,47 @@ def test_a_model_that_fails_is_said_and_recorded(cli: Run, work: Path, entry: di
 
 
 @pytest.mark.parametrize(
+    ("model", "words"), [("gpt-5", "is not a model address"), ("openai:gpt-5", "set OPENAI_API_KEY")]
+)
+def test_a_model_that_cannot_be_opened_is_said_and_recorded(cli: Run, model: str, words: str) -> None:
+    done = cli("ask", "x", "--model", model)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    report = json.loads(cli("audit", "verify", "--json").stdout)
+    assert (report["ok"], report["size"]) == (True, 2)
+
+
+def test_what_a_model_writes_cannot_steer_the_terminal(cli: Run, work: Path) -> None:
+    hostile = OPEN.replace("{}", '{ bucket = "[yellow]\x1b[2J\u202e[/bold]" }')
+    done = cli("ask", "--model", _write(work, CRITIC, {**STUBBORN, "reply": hostile}, {"reply": hostile}), "a bucket")
+    assert done.returncode == 1
+    shown = cli("audit", "show", _last_id())
+    for text in (done.stderr, shown.stdout):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "Traceback" not in text
+
+
+def test_an_approval_needs_an_answer(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(WAITS.replace("  checks", "  applies_to: [request]\n  checks"))
+    assert cli("ask", "--model", _write(work), "destroy it").returncode == 3
+    (waiting,) = json.loads(cli("review", "list", "--json").stdout)
+    done = cli("review", "approve", waiting["id"])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no answer to approve" in done.stderr
+    assert len(json.loads(cli("review", "list", "--json").stdout)) == 1
+
+
+def _last_id() -> str:
+    """The id of the newest decision: the one that a refused `ask` has named on standard error only."""
+    with LogReader(Path(".lawspeaker")) as reader:
+        return reader.recent(1)[0].record.id
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("ask", " "), "the request is empty"),
-        (("ask", "x", "--model", "gpt-5"), "is not a model address"),
-        (("ask", "x", "--model", "openai:gpt-5"), "set OPENAI_API_KEY"),
         (("ask", "x", "--constitution", "nobody.yaml"), "nobody.yaml"),
         (("ask", "x", "--temperature", "9"), "--temperature"),
         (("audit", "verify"), "there is no audit log here"),

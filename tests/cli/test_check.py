@@ -1,6 +1,7 @@
 """`lawspeaker check` as people call it: files, folders, standard input, formats, exit codes, bad input."""
 
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -94,11 +95,14 @@ def test_the_files_of_a_folder_are_one_module(cli: Run, work: Path) -> None:
 
 
 def test_all_has_a_row_for_each_file(cli: Run, work: Path) -> None:
-    for name in ("a.tf", "b.tf", "notes.md"):
-        (work / name).write_text(CLOSED.replace("invoices", name[0]) if name.endswith(".tf") else "hello\n")
-    out = json.loads(cli("check", ".", "--all", "--format", "json").stdout)
+    principle = "{id: p, text: x, severity: major, checks: [{terraform: public-storage}]}"
+    (work / "one.yaml").write_text(f"name: one\nversion: 1.0.0\nprinciples:\n- {principle}\n")
+    (work / "m").mkdir()
+    for name, text in (("a.tf", OPEN), ("b.tf", "# nothing\n"), ("notes.md", "hello\n")):
+        (work / "m" / name).write_text(text)
+    out = json.loads(cli("check", "m", "--all", "--format", "json", "--constitution", "one.yaml").stdout)
     assert out["files"] == 3
-    assert {finding["path"] for finding in out["findings"]} == {"./a.tf", "./b.tf", "./notes.md"}
+    assert {finding["path"] for finding in out["findings"]} == {"m/a.tf", "m/b.tf", "m/notes.md"}
 
 
 @pytest.mark.parametrize(
@@ -143,10 +147,31 @@ def test_pictures_in_a_folder_are_left_out_and_counted(cli: Run, work: Path) -> 
     (work / "m" / "main.tf").write_text(CLOSED)
     (work / "m" / "logo.png").write_bytes(b"\x89PNG\0")
     done = cli("check", "m")
-    assert (done.returncode, "1 binary files were left out" in done.stderr) == (0, True)
+    assert (done.returncode, "1 binary files or links were left out" in done.stderr) == (0, True)
     assert cli("check", "m/logo.png").returncode == 3
     (work / "m" / "more.tf").write_bytes(b"\0")
     assert cli("check", "m").returncode == 3
+
+
+def test_hidden_files_are_judged_and_hidden_folders_are_not(cli: Run, work: Path) -> None:
+    for folder in ("m", "m/.git"):
+        (work / folder).mkdir()
+        (work / folder / ".env").write_text("AWS_ACCESS_KEY_ID=" + "AKIA" + "QX7RZP2MWK4TLB9D\n")
+    out = json.loads(cli("check", "m", "--format", "json").stdout)
+    assert {finding["path"] for finding in out["findings"]} == {"m/.env"}
+
+
+def test_names_that_are_not_utf8(cli: Run, work: Path) -> None:
+    (work / "m").mkdir()
+    (work / "m" / os.fsdecode(b"\xff.tf")).write_text(OPEN)
+    for form in ("text", "json", "sarif", "junit"):
+        done = cli("check", "m", "--format", form)
+        assert (done.returncode, "Traceback" not in done.stderr) == (1, True)
+
+
+def test_terminal_escapes_are_written_out(cli: Run, work: Path) -> None:
+    (work / "a\x1b[2J.tf").write_text(OPEN)
+    assert "\x1b" not in cli("check", "a\x1b[2J.tf").stdout
 
 
 def test_empty_file_has_nothing_to_judge(cli: Run, work: Path) -> None:

@@ -6,18 +6,18 @@ import sys
 
 import click
 import msgspec
-from rich.markup import escape
 
 from lawspeaker.audit.log import open_log
-from lawspeaker.cli.context import constitution_option, home, json_option, load_law, print_json, words
+from lawspeaker.cli.context import constitution_option, home, inert, json_option, load_law, print_json, say, words
 from lawspeaker.cli.narrative import tell
 from lawspeaker.constitution.schema import Constitution
-from lawspeaker.errors import InputError
+from lawspeaker.errors import InputError, ModelConfigError
 from lawspeaker.exchange import ask
-from lawspeaker.govern import Governed, Governor
+from lawspeaker.govern import Governed, Governor, record_attempt
 from lawspeaker.models.address import open_model
 from lawspeaker.models.base import Sampling
 
+_LONGEST = 256 * 1024  # bytes: far beyond what any of these models reads
 _EXIT = {"release": 0, "refuse": 1, "escalate": 3}
 
 
@@ -61,38 +61,46 @@ def command(
 
 
 def _request(text: str) -> str:
-    if text == "-":
-        text = sys.stdin.read()
+    """The request, from standard input for `-`."""
+    try:
+        data = sys.stdin.buffer.read(_LONGEST + 1) if text == "-" else text.encode()
+        text = data.decode()
+    except UnicodeError:
+        raise InputError("the request is not UTF-8") from None
     if not text.strip():
         raise InputError("the request is empty; say what you want")
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise InputError("the request is not UTF-8")
+    if len(data) > _LONGEST:
+        raise InputError(f"the request is longer than {_LONGEST // 1024} KiB")
     return text
 
 
 async def _govern(
     request: str, law: Constitution, cast: tuple[str, str, str | None], sampling: Sampling, rounds: int
 ) -> Governed:
-    opened = {address: open_model(address) for address in cast if address}
-    model, critic, judge = cast
-    console = words()
-    try:
-        async with await open_log(home()) as log:
-            with console.status("") as status:
-                governor = Governor(
-                    law,
-                    opened[model],
-                    opened[critic],
-                    log,
-                    judge=opened[judge] if judge else None,
-                    sampling=sampling,
-                    rounds=rounds,
-                    observe=status.update,
-                )
-                return await governor.govern(ask(request))
-    finally:
-        for each in opened.values():
-            await each.close()
+    console, exchange = words(), ask(request)
+    async with await open_log(home()) as log:
+        try:
+            opened = {address: open_model(address) for address in cast if address}
+        except ModelConfigError as error:
+            await record_attempt(exchange, law, log, error)
+            raise
+        model, critic, judge = cast
+        with console.status("") as status:
+            governor = Governor(
+                law,
+                opened[model],
+                opened[critic],
+                log,
+                judge=opened[judge] if judge else None,
+                sampling=sampling,
+                rounds=rounds,
+                observe=status.update,
+            )
+            try:
+                return await governor.govern(exchange)
+            finally:
+                for each in opened.values():
+                    await each.close()
 
 
 def _print(governed: Governed) -> None:
@@ -100,12 +108,12 @@ def _print(governed: Governed) -> None:
     tell(governed.steps, governed.decision, console)
     console.print("[bold cyan]receipt[/]")
     console.print(f"  id      {receipt.id}\n  record  {receipt.index}, {receipt.digest}")
-    console.print(f"  proof   {len(receipt.proof)} hashes to the checkpoint of {escape(_head_of(receipt.checkpoint))}")
+    console.print(f"  proof   {len(receipt.proof)} hashes to the checkpoint of {inert(_head_of(receipt.checkpoint))}")
     console.print(f"  [dim]lawspeaker audit show {receipt.id[:12]}   lawspeaker audit verify[/]")
     if governed.answer is None:
         console.print(f"[yellow]No answer was released.[/]{_next(governed)}")
         return
-    sys.stdout.write(governed.answer + "\n")
+    say(governed.answer)
 
 
 def _head_of(checkpoint: str) -> str:

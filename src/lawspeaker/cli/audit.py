@@ -5,13 +5,12 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 
 from lawspeaker.audit.reader import Leaf, LogReader, read_vkeys
 from lawspeaker.audit.receipt import verify_receipt
 from lawspeaker.audit.vault import StoredText
 from lawspeaker.audit.verify import verify
-from lawspeaker.cli.context import home, json_option, page, print_json, words
+from lawspeaker.cli.context import home, inert, json_option, page, print_json, words
 
 
 @click.group()
@@ -31,10 +30,10 @@ def verify_command(key: str | None, as_json: bool) -> int:
     out = page()
     for problem in report.problems:
         place = "log" if problem.index is None else f"record {problem.index}"
-        out.print(f"[red]{place}[/]: {escape(problem.what)}")
+        out.print(f"[red]{place}[/]: {inert(problem.what)}")
     state = "[green]ok[/]" if report.ok else "[red]not ok[/]"
     out.print(f"{state}: {report.size} records, root {report.root}")
-    words().print(escape(report.scope))
+    words().print(inert(report.scope))
     return int(not report.ok)
 
 
@@ -97,7 +96,7 @@ def _print_leaf(leaf: Leaf, out: Console) -> None:
     out.print(f"[bold cyan]{record.kind}[/] {record.id}  [dim]record {leaf.index}, {record.time}[/]")
     for name, value in record.facts.items():
         shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        out.print(f"  {name}: {escape(shown)}")
+        out.print(f"  {name}: {inert(shown)}")
     out.print(f"  [dim]constitution {record.constitution}\n  behaviour    {record.behaviour}[/]")
     out.print(f"  [dim]leaf         {leaf.digest}[/]")
 
@@ -109,4 +108,4 @@ def _print_text(text: StoredText, out: Console) -> None:
     plain = _plain(text.text)
     shown = plain if isinstance(plain, str) else msgspec.json.format(msgspec.json.encode(plain), indent=2).decode()
     out.print(f"  [bold]{text.name}[/]")
-    out.print("\n".join("    " + escape(line) for line in shown.splitlines()))
+    out.print("\n".join("    " + inert(line) for line in shown.splitlines()))

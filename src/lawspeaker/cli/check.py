@@ -5,10 +5,9 @@ import sys
 from collections.abc import Sequence
 
 import click
-from rich.markup import escape
 
 from lawspeaker.checks.assess import assess
-from lawspeaker.cli.context import constitution_option, load_law, page, print_json, words
+from lawspeaker.cli.context import constitution_option, inert, load_law, page, print_json, words
 from lawspeaker.cli.inputs import Subject, read
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.finding import Finding
@@ -26,7 +25,7 @@ _COLOUR = {"violated": "red", "inconclusive": "yellow"}
 @click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; that is inconclusive.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "junit"]), default="text")
 @click.option("--all", "everything", is_flag=True, help="Upheld and not applicable principles too.")
-@click.option("--budget", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds per check.")
+@click.option("--budget", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds a file or module.")
 def command(
     paths: tuple[str, ...], laws: tuple[str, ...], judge: str | None, form: str, everything: bool, budget: float
 ) -> int:
@@ -38,7 +37,7 @@ def command(
     law = load_law(laws)
     given = read(paths)
     if given.left_out:
-        words().print(f"{given.left_out} binary files were left out; name them to have them judged")
+        words().print(f"{given.left_out} binary files or links were left out; name them to have them judged")
     judged = asyncio.run(_judge(given.subjects, law, judge, budget))
     found = [row for each in judged for row in rows(each, law, all_outcomes=everything or form == "junit")]
     if form == "sarif":
@@ -91,13 +90,13 @@ def _print(found: Sequence[Row], judged: Sequence[Judged], law: Constitution) ->
         place = f"{row.path}:{row.line}" if row.line else row.path
         colour = _COLOUR.get(row.outcome, "green")
         out.print(
-            f"{escape(place)}: [{colour}]{row.outcome}[/] [bold]{escape(row.principle)}[/] ({row.severity}) "
-            f"{escape(row.reason)} [dim]{escape(row.check)}[/]"
+            f"{inert(place)}: [{colour}]{row.outcome}[/] [bold]{inert(row.principle)}[/] ({row.severity}) "
+            f"{inert(row.reason)} [dim]{inert(row.check)}[/]"
         )
     decision = decide_all(judged, law)
     because = f" because of {', '.join(decision.because)}" if decision.because else ""
     files = sum(len(each.paths) for each in judged)
     words().print(
         f"{files} file{'s' if files != 1 else ''}, {sum(row.outcome == 'violated' for row in found)} violated, "
-        f"{sum(row.outcome == 'inconclusive' for row in found)} inconclusive: {decision.action}{escape(because)}"
+        f"{sum(row.outcome == 'inconclusive' for row in found)} inconclusive: {decision.action}{inert(because)}"
     )

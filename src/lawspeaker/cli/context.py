@@ -9,6 +9,7 @@ from typing import Final
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.compose import combine
@@ -54,6 +55,21 @@ def words() -> Console:
 def page() -> Console:
     """Standard output for people."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """`text` with everything that a terminal would obey or hide written out: controls, bidi, zero width."""
+    return "".join(char if char in "\n\t" or char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def inert(text: str) -> str:
+    """`text` that is not ours, for rich: visible, and without markup."""
+    return escape(visible(text))
+
+
+def say(text: str) -> None:
+    """An answer on standard output: byte for byte into a pipe or a file, visible on a terminal."""
+    sys.stdout.write((visible(text) if sys.stdout.isatty() else text) + "\n")
 
 
 def print_json(value: object) -> None:

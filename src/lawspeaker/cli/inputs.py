@@ -1,8 +1,9 @@
 """From paths to exchanges: what `check` is given to judge.
 
 The Terraform files of one directory are one module and so one exchange; every other file is one of its own. A file
-that cannot be read as text is not skipped: it becomes inconclusive, since silence would be a pass. Only pictures,
-archives and other binary files that a folder happens to hold are left out, and counted.
+that cannot be read as text is not skipped: it becomes inconclusive, since silence would be a pass. In a folder,
+pictures and other binary files, symbolic links, and folders that are hidden or made by a program are left out; the
+files among them are counted.
 """
 
 import os
@@ -23,11 +24,11 @@ _MODULE: Final = (".tf", ".tfvars")
 # A file of such a name should be text: one that is not is told of, wherever it lies.
 _TEXTUAL: Final = (*_MODULE, ".json", ".md", ".txt", ".yaml", ".yml", ".sh", ".py", ".hcl")
 _BINARY: Final = "binary, so nothing in it was judged"
-_SKIPPED: Final = {"node_modules", "__pycache__"}  # and every hidden folder: machine-made, judged nowhere else either
+_SKIPPED: Final = {"node_modules", "__pycache__"}  # and every hidden folder: made by programs, not by people
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What there is to judge, and how many binary files of folders were left out."""
+    """What there is to judge, and how many files of folders were left out."""
 
     subjects: tuple["Subject", ...]
     left_out: int
@@ -46,17 +47,25 @@ def read(arguments: Sequence[str]) -> Given:
     alone: list[Subject] = []
     left_out = 0
     for path in dict.fromkeys(path for argument in arguments for path in _files(argument)):
+        named = path in arguments
+        if not named and not stat.S_ISREG(os.lstat(path).st_mode):
+            left_out += 1  # a link may lead out of the folder, a pipe nowhere
+            continue
         data, problem = _read(path)
         text, problem = ("", problem) if problem else _decode(data)
-        if problem == _BINARY and path not in arguments and not path.endswith(_TEXTUAL):
+        shown = os.fsencode(path).decode("utf-8", "replace")
+        if problem == _BINARY and not named and not path.endswith(_TEXTUAL):
             left_out += 1
         elif problem:
-            alone.append(Subject(_exchange([Text("", path)]), problem))
+            alone.append(Subject(_exchange([Text("", shown)]), problem))
         elif path.endswith(_MODULE):
-            modules[str(Path(path).parent)].append(Text(text, path))
+            modules[str(Path(path).parent)].append(Text(text, shown))
         else:
-            alone.append(Subject(_exchange([Text(text, path)])))
-    return Given((*(Subject(_exchange(files)) for files in modules.values()), *alone), left_out)
+            alone.append(Subject(_exchange([Text(text, shown)])))
+    found = (*(Subject(_exchange(files)) for files in modules.values()), *alone)
+    if not found:
+        raise InputError(f"{', '.join(arguments)}: no file to judge")
+    return Given(found, left_out)
 
 
 def _exchange(files: Sequence[Text]) -> Exchange:
@@ -68,10 +77,7 @@ def _files(argument: str) -> Iterator[str]:
     if argument == "-" or Path(argument).is_file():
         yield argument
     elif Path(argument).is_dir():
-        found = sorted(_walk(argument))
-        if not found:
-            raise InputError(f"{argument}: no file to judge in this folder")
-        yield from found
+        yield from sorted(_walk(argument))
     elif Path(argument).exists():
         raise InputError(f"{argument}: neither a file nor a folder")
     else:
@@ -79,13 +85,11 @@ def _files(argument: str) -> Iterator[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Regular files below `folder`; symbolic links are not followed, so that a link cannot lead out of it."""
+    """Everything below `folder` that is not a folder, hidden files (`.env`) too, hidden folders (`.git`) not."""
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in names:
-            path = os.path.join(at, name)  # noqa: PTH118 - Path would drop the `./` that was given
-            if not name.startswith(".") and stat.S_ISREG(os.lstat(path).st_mode):
-                yield path
+            yield os.path.join(at, name)  # noqa: PTH118 - Path would drop the `./` that was given
 
 
 def _read(path: str) -> tuple[bytes, str]:

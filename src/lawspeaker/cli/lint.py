@@ -1,10 +1,9 @@
 """`lawspeaker lint`: faults in a constitution that loads."""
 
 import click
-from rich.markup import escape
 
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.cli.context import constitution_option, json_option, law_names, page, print_json, words
+from lawspeaker.cli.context import constitution_option, inert, json_option, law_names, page, print_json, words
 from lawspeaker.constitution.lint import lint
 from lawspeaker.constitution.load import load
 
@@ -23,6 +22,6 @@ def command(files: tuple[str, ...], laws: tuple[str, ...], as_json: bool) -> int
         out = page()
         for message in found:
             place = f"{message.path}:{message.line}:{message.column}"
-            out.print(f"{escape(place)}: {escape(message.message)} [dim]{escape(message.rule)}[/]")
+            out.print(f"{inert(place)}: {inert(message.message)} [dim]{inert(message.rule)}[/]")
         words().print(f"{len(found)} fault{'s' if len(found) != 1 else ''} in {', '.join(law_names(names))}")
     return int(bool(found))

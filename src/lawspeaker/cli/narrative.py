@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 
+from lawspeaker.cli.context import inert
 from lawspeaker.decision import Decision
 from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.revision import Revision
@@ -20,7 +20,7 @@ def tell(steps: Sequence[Step], decision: Decision, console: Console) -> None:
     tell_steps(steps, console)
     _head(console, "decision", "")
     colour = _COLOUR[decision.action]
-    console.print(f"  [bold {colour}]{decision.action}[/]{escape(_because(steps, decision))}")
+    console.print(f"  [bold {colour}]{decision.action}[/]{inert(_because(steps, decision))}")
 
 
 def tell_steps(steps: Sequence[Step], console: Console) -> None:
@@ -34,7 +34,7 @@ def tell_steps(steps: Sequence[Step], console: Console) -> None:
             case Assessment(of=of, findings=findings):
                 _assessment(of, findings, console)
             case Critique() as critique:
-                _head(console, "critique", f"{critique.principle}, by {critique.model}{_doubt(critique)}")
+                _head(console, "critique", f"{critique.principle}, by {critique.model}", _doubt(critique))
                 console.print(_indent(critique.text))
             case Revision() as revision:
                 kept = f"not kept: {revision.rejected}" if revision.rejected else "kept"
@@ -51,7 +51,7 @@ def tell_steps(steps: Sequence[Step], console: Console) -> None:
 
 def _assessment(of: str, findings: Sequence[Finding], console: Console) -> None:
     """Violated and inconclusive findings, a line each; a request that nothing speaks against is not worth one."""
-    shown = [finding for finding in findings if finding.outcome in _COLOUR]
+    shown = [finding for finding in findings if finding.outcome in _COLOUR and not finding.superseded]
     if of == "request" and not shown:
         return
     _head(console, "checks", f"on the {of}")
@@ -59,8 +59,8 @@ def _assessment(of: str, findings: Sequence[Finding], console: Console) -> None:
         line = f"line {finding.spans[0].line}: " if finding.spans else ""
         colour = _COLOUR[finding.outcome]
         console.print(
-            f"  [{colour}]{finding.outcome}[/] [bold]{escape(finding.principle)}[/] "
-            f"{escape(line + finding.reason)} [dim]{escape(finding.check)}[/]"
+            f"  [{colour}]{finding.outcome}[/] [bold]{inert(finding.principle)}[/] "
+            f"{inert(line + finding.reason)} [dim]{inert(finding.check)}[/]"
         )
     if not shown:
         judged = len({finding.principle for finding in findings if finding.outcome == "upheld"})
@@ -75,19 +75,19 @@ def _because(steps: Sequence[Step], decision: Decision) -> str:
 
 
 def _doubt(critique: Critique) -> str:
-    return "" if critique.agrees else f" [yellow](it says {critique.says}; the checks' finding stands)[/]"
+    return "" if critique.agrees else f"it says {critique.says}; the checks' finding stands"
 
 
-def _head(console: Console, what: str, about: str) -> None:
-    console.print(f"[bold cyan]{what}[/] {about if '[yellow]' in about else escape(about)}")
+def _head(console: Console, what: str, about: str, doubt: str = "") -> None:
+    console.print(f"[bold cyan]{what}[/] {inert(about)}" + (f" [yellow]({doubt})[/]" if doubt else ""))
 
 
 def _indent(text: str) -> str:
-    return "\n".join("  " + escape(line) for line in text.splitlines())
+    return "\n".join("  " + inert(line) for line in text.splitlines())
 
 
 def _diff(before: str, after: str) -> Iterator[str]:
     """Coloured unified diff without file names."""
     for line in list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[2:]:
         colour = {"+": "green", "-": "red", "@": "dim"}.get(line[:1])
-        yield f"  [{colour}]{escape(line)}[/]" if colour else f"  {escape(line)}"
+        yield f"  [{colour}]{inert(line)}[/]" if colour else f"  {inert(line)}"

@@ -2,20 +2,18 @@
 
 import asyncio
 import getpass
-import sys
 from collections.abc import Mapping
 from typing import cast
 
 import click
 import msgspec
-from rich.markup import escape
 
 from lawspeaker.audit.log import open_log
 from lawspeaker.audit.reader import Leaf, LogReader
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.rulings import Verdict, pending, rule
 from lawspeaker.audit.vault import StoredText
-from lawspeaker.cli.context import home, json_option, page, print_json, words
+from lawspeaker.cli.context import home, inert, json_option, page, print_json, say, words
 from lawspeaker.cli.narrative import tell_steps
 from lawspeaker.deliberation.render import request_text
 from lawspeaker.deliberation.steps import Step
@@ -57,11 +55,11 @@ def show_command(id: str, as_json: bool) -> int:
         print_json({**_head(leaf), "exchange": exchange, "steps": steps, "digest": leaf.digest})
         return 0
     out = page()
-    out.print(f"[bold cyan]request[/]\n{escape(request_text(exchange))}")
+    out.print(f"[bold cyan]request[/]\n{inert(request_text(exchange))}")
     tell_steps(steps, out)
     facts = leaf.record.facts
     out.print(f"[bold cyan]decision[/]\n  {facts['action']} because of {', '.join(facts['because'])}")
-    out.print(f"[bold cyan]answer held back[/]\n{escape(exchange.answer)}")
+    out.print(f"[bold cyan]answer held back[/]\n{inert(exchange.answer)}")
     words().print(f"lawspeaker review approve {leaf.record.id[:12]}   lawspeaker review reject {leaf.record.id[:12]}")
     return 0
 
@@ -75,11 +73,13 @@ def approve_command(id: str, reason: str, by: str | None, as_json: bool) -> int:
     """Release the answer that was held back: it goes to standard output."""
     with LogReader(home()) as reader:
         texts = reader.texts(_decision(reader, id).record.id)
-    answer = msgspec.json.decode(_present(texts, "exchange"), type=Exchange).answer
+    exchange = msgspec.json.decode(_present(texts, "exchange"), type=Exchange)
+    if not exchange.has_answer:
+        raise InputError(f"{id} was held before anything was drafted: there is no answer to approve; ask again")
     receipt = asyncio.run(_rule(id, "approve", reason, by))
     _tell(receipt, "approve", as_json)
     if not as_json:
-        sys.stdout.write(answer + "\n")
+        say(exchange.answer)
     return 0
 
 

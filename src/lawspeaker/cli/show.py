@@ -4,10 +4,9 @@ import json
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.cli.context import constitution_option, json_option, load_law, page, print_json
+from lawspeaker.cli.context import constitution_option, inert, json_option, load_law, page, print_json
 from lawspeaker.constitution.json_schema import json_schema
 from lawspeaker.constitution.schema import Constitution, Principle
 
@@ -34,16 +33,16 @@ def command(laws: tuple[str, ...], as_json: bool, schema: bool) -> int:
 
 def _print(law: Constitution) -> None:
     out = page()
-    out.print(f"[bold]{escape(law.name)} {law.version}[/]  {escape(law.summary)}\n[dim]{law.digest}[/]")
+    out.print(f"[bold]{inert(law.name)} {law.version}[/]  {inert(law.summary)}\n[dim]{law.digest}[/]")
     for number, principle in enumerate(law.principles, 1):
         _principle(number, principle, out)
 
 
 def _principle(number: int, principle: Principle, out: Console) -> None:
     colour = _COLOUR[principle.severity]
-    out.print(f"\n{number}. [bold]{principle.id}[/] [{colour}]{principle.severity}[/]\n   {escape(principle.text)}")
+    out.print(f"\n{number}. [bold]{principle.id}[/] [{colour}]{principle.severity}[/]\n   {inert(principle.text)}")
     if principle.because:
-        out.print(f"   [dim]because[/] {escape(principle.because)}")
+        out.print(f"   [dim]because[/] {inert(principle.because)}")
     if principle.on_violation in {"revise", "redact"}:
         act = f"{principle.on_violation}, otherwise {principle.otherwise}"
     else:
@@ -51,6 +50,6 @@ def _principle(number: int, principle: Principle, out: Console) -> None:
     out.print(f"   [dim]when violated[/] {act}  [dim]when undecided[/] {principle.on_inconclusive}")
     out.print(f"   [dim]applies to[/] {', '.join(principle.applies_to)}")
     for spec in principle.checks:
-        out.print(f"   [dim]check[/] {spec.kind} {escape(json.dumps(spec.settings, ensure_ascii=False))}")
+        out.print(f"   [dim]check[/] {spec.kind} {inert(json.dumps(spec.settings, ensure_ascii=False))}")
     out.print(f"   [dim]cases[/] {len(principle.cases)}", end="")
-    out.print(f"  [dim]maps to[/] {escape(', '.join(principle.maps_to))}" if principle.maps_to else "")
+    out.print(f"  [dim]maps to[/] {inert(', '.join(principle.maps_to))}" if principle.maps_to else "")

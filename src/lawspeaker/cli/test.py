@@ -4,9 +4,8 @@ import asyncio
 from collections import Counter
 
 import click
-from rich.markup import escape
 
-from lawspeaker.cli.context import constitution_option, load_law, page, print_json, words
+from lawspeaker.cli.context import constitution_option, inert, load_law, page, print_json, words
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.models.address import open_model
 from lawspeaker.suite.cases import CaseResult, coverage, run_cases
@@ -44,15 +43,15 @@ def _print(results: list[CaseResult], law: Constitution, verbose: bool) -> None:
     for result in results:
         if result.verdict == "passed" and not verbose:
             continue
-        out.print(f"[{_COLOUR[result.verdict]}]{result.verdict}[/] [bold]{result.principle}[/] {escape(result.case)}")
+        out.print(f"[{_COLOUR[result.verdict]}]{result.verdict}[/] [bold]{result.principle}[/] {inert(result.case)}")
         if result.verdict == "failed":
             wanted = f"{result.expected}{f', {result.expected_decision}' if result.expected_decision else ''}"
-            out.print(f"  expected {wanted}; came out {result.outcome}, {result.decision}: {escape(result.reason)}")
+            out.print(f"  expected {wanted}; came out {result.outcome}, {result.decision}: {inert(result.reason)}")
     counts = Counter(result.verdict for result in results)
     covered = coverage(law)
     untested = f"; without a case: {', '.join(covered.untested)}" if covered.untested else ""
     words().print(
         f"{law.name} {law.version}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped; "
         f"{covered.principles} principles, {covered.with_violating} with a violating and {covered.with_complying} with "
-        f"a complying case{escape(untested)}"
+        f"a complying case{inert(untested)}"
     )

@@ -61,8 +61,6 @@ def _code_worse(was: Outline, now: Outline, account: str) -> str:
 
 
 def _names_removal(account: str, address: str) -> bool:
-    names = (address, address.rpartition(".")[2])
-    return any(
-        re.search(rf"\b(remove|delete|drop)\w*\b[^.\n]*\b{re.escape(name)}\b", account, re.IGNORECASE)
-        for name in names
-    )
+    """Whether `account` asks for just that: a critique may speak of deleting for other reasons."""
+    asked = rf"\b(remove|delete|drop) (the )?(resource )?`?{re.escape(address)}(?![\w.-])"
+    return re.search(asked, account, re.IGNORECASE) is not None

@@ -10,7 +10,7 @@ from lawspeaker.deliberation.better import why_not_better
 from lawspeaker.deliberation.critique import account_of, critique
 from lawspeaker.deliberation.revision import revisable, revise
 from lawspeaker.deliberation.steps import Assessment, Fault, Step
-from lawspeaker.errors import ModelError
+from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
 from lawspeaker.finding import Finding, by_principle
 from lawspeaker.models.base import Model, Sampling
@@ -43,7 +43,7 @@ class Corrector(msgspec.Struct, frozen=True):
     observe: Callable[[str], None]
 
     async def correct(self, exchange: Exchange, findings: Sequence[Finding]) -> Corrected:
-        """`exchange` (with its answer) revised for as long as that helps. Never raises `ModelError`: a model that
+        """`exchange` (with its answer) revised for as long as that helps. Never raises: a model that
         fails ends the correction, and the decision is made on what is there."""
         now = Corrected(exchange, tuple(findings), (), revised=False)
         for number in range(self.rounds):
@@ -71,17 +71,17 @@ class Corrector(msgspec.Struct, frozen=True):
             what = "the answer holds a tool call or reasoning, which a revision would lose"
             return _add(now, Fault("revision", principle.id, what))
         steps: list[Step] = []
+        greedy = msgspec.structs.replace(self.sampling, temperature=0.0)
         try:
-            self.observe(f"critique: {principle.id}")
-            greedy = msgspec.structs.replace(self.sampling, temperature=0.0)
-            words = await critique(now.exchange, principle, now.findings, critic=self.critic, sampling=greedy)
-            steps.append(words)
-            self.observe(f"revision: {principle.id}")
-            account = account_of(principle, now.findings) if number else words.account
-            revision = await revise(
-                now.exchange, principle, account, model=self.model, sampling=self._draw(number)
-            )
-        except ModelError as error:
+            with boundary("the model"):
+                self.observe(f"critique: {principle.id}")
+                words = await critique(now.exchange, principle, now.findings, critic=self.critic, sampling=greedy)
+                steps.append(words)
+                self.observe(f"revision: {principle.id}")
+                account = account_of(principle, now.findings) if number else words.account
+                drawn = self._draw(number)
+                revision = await revise(now.exchange, principle, account, model=self.model, sampling=drawn)
+        except LawspeakerError as error:
             during = "revision" if steps else "critique"
             return _add(now, *steps, Fault(during, principle.id, str(error)))
         candidate = now.exchange.with_answer(revision.text)

@@ -29,6 +29,7 @@ class Critique(msgspec.Struct, frozen=True, tag="critique", tag_field="kind"):
     agrees: bool
     account: str
     model: str
+    sampling: Sampling
 
 
 async def critique(
@@ -48,7 +49,7 @@ async def critique(
     says = _verdict(text)
     agrees = says == "violated"
     account = text if agrees else account_of(principle, findings)
-    return Critique(principle.id, text, says, agrees, account, critic.name)
+    return Critique(principle.id, text, says, agrees, account, critic.name, sampling)
 
 
 def account_of(principle: Principle, findings: Sequence[Finding]) -> str:

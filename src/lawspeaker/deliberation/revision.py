@@ -19,6 +19,7 @@ class Revision(msgspec.Struct, frozen=True, tag="revision", tag_field="kind"):
     principle: str
     text: str
     model: str
+    sampling: Sampling
     rejected: str = ""
 
 
@@ -39,4 +40,5 @@ async def revise(
         answer=answer_text(exchange),
         account=account,
     )
-    return Revision(principle.id, (await model.complete(prompt, sampling)).text.strip(), model.name)
+    text = (await model.complete(prompt, sampling)).text.strip()
+    return Revision(principle.id, text, model.name, sampling)

@@ -5,13 +5,16 @@ import msgspec
 from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.revision import Revision
 from lawspeaker.finding import Finding
+from lawspeaker.models.base import Sampling
 
 
 class Draft(msgspec.Struct, frozen=True, tag="draft", tag_field="kind"):
-    """The model's first answer."""
+    """The model's first answer. `finish` is `length` where it was cut off."""
 
     text: str
     model: str
+    sampling: Sampling
+    finish: str
 
 
 class Assessment(msgspec.Struct, frozen=True, tag="assess", tag_field="kind"):

@@ -9,6 +9,9 @@ from lawspeaker.decision import Decision, decide, severest
 from lawspeaker.exchange import Exchange, Text
 from lawspeaker.finding import Finding, Outcome, by_principle
 
+# What a model wrote may quote what it judged, and reports go to places where that must not be.
+_CONFIDENTIAL = "A judge decided this; its words are not repeated in reports."
+
 
 class Judged(msgspec.Struct, frozen=True):
     """An exchange made of files and what was found in it. Every part of it is a `Text` that bears its file's name."""
@@ -36,13 +39,22 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def rows(judged: Judged, constitution: Constitution, *, all_outcomes: bool) -> list[Row]:
-    """Violated and inconclusive rows in the order of the law; with `all_outcomes` every row, so that each file and
-    each principle has at least one."""
-    return [
+    """Violated and inconclusive rows in the order of the law; with `all_outcomes` every row, and at least one for each
+    principle and file. A finding in whose place a judge's outcome stands has none."""
+    told = [
         row
         for finding in judged.findings
-        if all_outcomes or finding.outcome in {"violated", "inconclusive"}
+        if not finding.superseded and (all_outcomes or finding.outcome in {"violated", "inconclusive"})
         for row in _of(finding, judged, constitution.principle(finding.principle).severity)
+    ]
+    if not all_outcomes:
+        return told
+    spoken = {(row.path, row.principle) for row in told}
+    return told + [
+        Row(principle.id, "law/file", "not_applicable", principle.severity, "Nothing in this file speaks of it.", path)
+        for path in judged.paths
+        for principle in constitution.principles
+        if (path, principle.id) not in spoken
     ]
 
 
@@ -72,7 +84,7 @@ def _of(finding: Finding, judged: Judged, severity: Severity) -> Iterator[Row]:
             finding.check,
             finding.outcome,
             severity,
-            finding.reason,
+            _CONFIDENTIAL if finding.confidential else finding.reason,
             path,
             line,
             end_line,

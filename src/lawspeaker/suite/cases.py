@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from lawspeaker.checks.assess import assess
+from lawspeaker.checks.judge import CHECK as JUDGE
 from lawspeaker.constitution.schema import Case, Constitution, Principle
 from lawspeaker.decision import Action, decide
 from lawspeaker.finding import Outcome, by_principle
@@ -14,7 +15,8 @@ Verdict = Literal["passed", "failed", "skipped"]
 
 
 class CaseResult(msgspec.Struct, frozen=True):
-    """What a case expected of its principle and what came out. A skipped case waits for a judge."""
+    """What a case expected of its principle and what came out. `decision` is the whole law's where the case expects
+    one, else the principle's own. A skipped case waits for a judge."""
 
     principle: str
     case: str
@@ -37,7 +39,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 async def run_cases(constitution: Constitution, *, judge: Model | None = None, budget: float = 5.0) -> list[CaseResult]:
-    """Every case of every principle, each judged by its own principle alone."""
+    """Every case of every principle."""
     return [
         await _run(case, principle, constitution, judge, budget)
         for principle in constitution.principles
@@ -59,9 +61,10 @@ async def _run(case: Case, principle: Principle, law: Constitution, judge: Model
     alone = msgspec.structs.replace(law, principles=(principle,))
     findings = await assess(case.exchange, alone, judge=judge, budget=budget)
     outcome = by_principle(findings)[principle.id]
-    decision = decide(findings, alone).action
+    whole = findings if case.decision is None else await assess(case.exchange, law, judge=judge, budget=budget)
+    decision = decide(whole, alone if case.decision is None else law).action
     right = outcome == case.expect and case.decision in {None, decision}
-    undecided = judge is None and outcome == "inconclusive" and any(f.check.startswith("judge") for f in findings)
+    undecided = judge is None and outcome == "inconclusive" and any(f.check == JUDGE for f in findings)
     telling = next((f.reason for f in findings if f.outcome == outcome and not f.superseded), "")
     return CaseResult(
         principle.id,

@@ -1,0 +1,117 @@
+"""`lint`, `show`, `test`, a judge in `check`, and a key of one's own in `audit verify`."""
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from tests.cli.conftest import Run
+
+LAW = """name: t
+version: 1.0.0
+principles:
+- id: polite
+  text: Answers must be polite.
+  because: Rude answers lose customers.
+  severity: minor
+  on_violation: note
+  on_inconclusive: escalate
+  checks: [{judge: {ask: Is it rude?}}]
+  cases:
+  - {name: rude, answer: Go away., expect: violated}
+  - {name: kind, answer: You are welcome., expect: upheld}
+- id: no-x
+  text: The letter x must not be used.
+  because: It is ours.
+  severity: major
+  revision: Leave it out.
+  checks: [{pattern: {deny: x, reason: It holds an x.}}]
+  cases:
+  - {name: an x, answer: extra, expect: violated, decision: escalate}
+  - {name: no x, answer: none, expect: upheld}
+"""
+
+
+def _judge(work: Path, *replies: str) -> str:
+    (work / "judge.json").write_bytes(msgspec.json.encode([{"reply": reply, "again": True} for reply in replies]))
+    return "scripted:judge.json"
+
+
+def test_bundled_laws_are_clean(cli: Run) -> None:
+    for name in ("infrastructure", "data-protection"):
+        assert cli("lint", name).returncode == 0
+        done = cli("test", "--constitution", name, "--format", "json")
+        out = json.loads(done.stdout)
+        assert done.returncode == 0
+        assert out["cases"]
+        assert {case["verdict"] for case in out["cases"]} == {"passed"}
+        assert out["coverage"]["untested"] == []
+
+
+def test_lint_names_the_place(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(LAW.replace("  because: It is ours.\n", ""))
+    done = cli("lint")
+    assert done.returncode == 1
+    assert done.stdout.startswith("constitution.yaml:")
+    assert "because" in done.stdout
+    messages = json.loads(cli("lint", "--json").stdout)["messages"]
+    assert all({"rule", "path", "line", "column", "message"} == set(message) for message in messages)
+
+
+def test_cases_of_a_judge_are_skipped_without_one(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(LAW)
+    out = json.loads(cli("test", "--format", "json").stdout)
+    verdicts = {case["case"]: case["verdict"] for case in out["cases"]}
+    assert verdicts == {"rude": "skipped", "kind": "skipped", "an x": "passed", "no x": "passed"}
+    judged = cli("test", "--judge", _judge(work, "Yes: it is."))
+    assert judged.returncode == 1
+    assert "failed polite kind" in judged.stdout
+
+
+def test_a_failing_case_is_told(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(LAW.replace("answer: none", "answer: next"))
+    done = cli("test")
+    assert done.returncode == 1
+    assert "failed no-x no x\n  expected upheld; came out violated" in done.stdout
+
+
+def test_a_judges_words_stay_out_of_reports(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(LAW.replace("on_violation: note", "on_violation: escalate"))
+    for form in ("text", "json", "sarif", "junit"):
+        done = cli("check", "-", "--judge", _judge(work, "Yes: it says hunter2."), "--format", form, stdin="go")
+        assert done.returncode == 1
+        assert "hunter2" not in done.stdout
+    assert cli("check", "-", "--judge", _judge(work, "No: fine."), stdin="go").returncode == 0
+    assert cli("check", "-", "--judge", _judge(work, "Maybe."), stdin="go").returncode == 3
+    assert cli("check", "-", stdin="go").returncode == 3
+
+
+def test_show(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(LAW)
+    assert "no-x major" in cli("show").stdout
+    law = json.loads(cli("show", "--json").stdout)
+    assert [principle["id"] for principle in law["principles"]] == ["polite", "no-x"]
+    schema = json.loads(cli("show", "--schema").stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+
+
+def test_laws_can_be_combined(cli: Run, work: Path) -> None:
+    (work / "t.yaml").write_text(LAW)
+    done = cli("show", "--json", "--constitution", "data-protection", "--constitution", "t.yaml")
+    ids = [principle["id"] for principle in json.loads(done.stdout)["principles"]]
+    assert ids[-2:] == ["polite", "no-x"]
+    assert "no-leaked-credentials" in ids
+
+
+def test_verify_with_a_key_of_ones_own(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(LAW)
+    (work / "m.json").write_bytes(msgspec.json.encode([{"reply": "none", "again": True}]))
+    assert cli("ask", "--model", "scripted:m.json", "--judge", _judge(work, "No: fine."), "hello").returncode == 0
+    key = work / ".lawspeaker" / "keys" / "log.vkey"
+    kept = cli("audit", "verify", "--key", key.read_text().strip())
+    assert kept.returncode == 0
+    assert "Integrity only" not in kept.stderr
+    assert cli("audit", "verify", "--key", str(key)).returncode == 0
+    other = cli("audit", "verify", "--key", "example.org+f00ba4+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=")
+    assert other.returncode in {1, 2}
+    assert "Traceback" not in other.stderr
