@@ -45,12 +45,13 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:
     """The outcome of a principle from the outcomes of its checks: violated, else inconclusive, else upheld, else
-    not applicable."""
+    not applicable. A word that is none of the four is inconclusive: nobody knows what it was meant to say."""
     seen = set(outcomes)
-    for outcome in ("violated", "inconclusive", "upheld"):
-        if outcome in seen:
-            return outcome
-    return "not_applicable"
+    if "violated" in seen:
+        return "violated"
+    if seen - {"upheld", "not_applicable"}:
+        return "inconclusive"
+    return "upheld" if "upheld" in seen else "not_applicable"
 
 
 def by_principle(findings: Iterable[Finding]) -> dict[str, Outcome]:

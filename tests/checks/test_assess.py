@@ -15,7 +15,7 @@ from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
 from lawspeaker.errors import BoundaryError, InputError
 from lawspeaker.exchange import Exchange, Scope, ask
-from lawspeaker.finding import Finding, by_principle
+from lawspeaker.finding import Finding, by_principle, combine
 
 EXCHANGE = ask("hello").with_answer("world")
 
@@ -65,22 +65,53 @@ def test_a_crash_is_inconclusive_and_stops_nobody() -> None:
     assert fine.outcome == "upheld"
 
 
-def test_a_late_check_is_inconclusive_and_stops_nobody() -> None:
-    slow, slower = Slow(), Slow()
+def test_one_deadline_holds_for_all_checks_and_what_is_late_is_inconclusive() -> None:
+    slow = Slow()
     began = time.monotonic()
-    found = run(law(Fine(), slow, Fine(), slower, Fine()), budget=0.1)
+    found = run(law(Fine(), slow, Fine(), Slow()), budget=0.2)
     assert time.monotonic() - began < 5
-    assert [finding.outcome for finding in found] == ["upheld", "inconclusive", "upheld", "inconclusive", "upheld"]
-    assert found[1].reason == "The check 'slow' did not finish within 0.1 seconds."
+    assert [finding.outcome for finding in found] == ["upheld", *["inconclusive"] * 3]
+    assert {finding.check for finding in found[1:]} == {"slow/unfinished", "fine/unfinished"}
+    assert "was over before" in found[1].reason
     slow.release.set()
-    slower.release.set()
+
+
+def test_the_deadline_is_for_all_principles_together() -> None:
+    began = time.monotonic()
+    slow = [Slow() for _ in range(20)]
+    found = run(law(*slow), budget=0.2)
+    assert time.monotonic() - began < 2
+    assert [finding.outcome for finding in found] == ["inconclusive"] * 20
+    for check in slow:
+        check.release.set()
+
+
+NONSENSE = Finding("p", "c/r", "violatd", "r")  # type: ignore[arg-type]
+UNHASHABLE = Finding("p", "c/r", ["upheld"], "r")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "check", [Returns(), Returns("upheld"), Returns(Finding("q", "c/r", "upheld", "r")), Returns(None)]
+    "check",
+    [
+        Returns(),
+        Returns("upheld"),
+        Returns(Finding("q", "c/r", "upheld", "r")),
+        Returns(None),
+        Returns(NONSENSE),
+        Returns(UNHASHABLE),
+        Returns(Finding("p", "c/r", "upheld", "r"), NONSENSE),
+        Returns(Finding("p", "c/r", "violated", "r", superseded=True)),
+    ],
 )
 def test_nonsense_is_inconclusive(check: Check) -> None:
     assert [finding.outcome for finding in run(law(check))] == ["inconclusive"]
+
+
+def test_a_word_that_is_no_outcome_is_inconclusive() -> None:
+    assert combine(["upheld", "violatd"]) == "inconclusive"  # type: ignore[list-item]
+    assert combine(["violatd"]) == "inconclusive"  # type: ignore[list-item]
+    assert combine(["violated", "violatd"]) == "violated"  # type: ignore[list-item]
+    assert combine([]) == "not_applicable"
 
 
 def test_a_principle_outside_its_scope_is_named() -> None:

@@ -56,6 +56,8 @@ HOSTILE = {
     "list": HEAD + "a = [" + ",".join(['"x"'] * 10_000) + "]\n}\n",
     "one long line": HEAD + 'a = "' + "x" * 5_000_000 + '"\n}\n',
     "fences": "```\n" * 50_000,
+    "label of a fence": "```" + "a" * 100_000 + "`\n" + "~~~" + "b" * 100_000 + "`",
+    "marks of a fence": "~" * 100_000 + "`\n" + "`" * 100_000 + "a`\n" + " >" * 100_000 + "x",
     "keys": ("AKIA" + "A" * 16 + " ") * 20_000,
     "passwords": 'password = "' * 20_000,
     "loops": HEAD

@@ -1,6 +1,7 @@
 """The judge: its verdicts, its prompt, and when it is asked."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -8,7 +9,7 @@ from lawspeaker.checks.assess import assess
 from lawspeaker.checks.judge import TEMPLATE, Judge, verdict
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle, Severity
-from lawspeaker.exchange import ask
+from lawspeaker.exchange import Exchange, Message, Reasoning, Text, ToolCall, ToolResult, ask
 from lawspeaker.finding import Finding, Outcome, by_principle
 from lawspeaker.models.scripted import Entry, Scripted
 from tests.checks.judged import ANSWER
@@ -118,6 +119,61 @@ def test_a_judge_that_gives_no_verdict_is_inconclusive(entry: Entry) -> None:
     found = judged(UNKNOWN, law(TERRAFORM, UNDECIDED), Scripted("s", "d", [entry]))
     assert outcomes(found) == [("terraform", "inconclusive", False), ("judge", "inconclusive", False)]
     assert by_principle(found) == {"p": "inconclusive"}
+
+
+def test_the_judges_have_what_is_left_of_the_time_and_are_asked_together() -> None:
+    slow = Scripted("s", "d", [Entry(reply="Yes: open", wait=20, again=True)])
+    checks = law(TERRAFORM, ALWAYS, ALWAYS)
+    began = time.monotonic()
+    exchange = ask("a bucket").with_answer(PRIVATE)
+    found = asyncio.run(assess(exchange, checks, judge=slow, budget=0.5))
+    assert time.monotonic() - began < 5
+    assert [finding.outcome for finding in found] == ["upheld", "inconclusive", "inconclusive"]
+    wait = Scripted("s", "d", [Entry(reply="Yes: open", wait=0.5, again=True)])
+    found = asyncio.run(assess(exchange, checks, judge=wait, budget=0.9))
+    assert [finding.outcome for finding in found] == ["upheld", "violated", "violated"]
+
+
+def test_a_model_that_ignores_its_time_out_is_late() -> None:
+    class Deaf(Scripted):
+        async def complete(self, messages, sampling):  # type: ignore[no-untyped-def]
+            await asyncio.sleep(20)
+
+    exchange = ask("a bucket").with_answer(UNKNOWN)
+    found = asyncio.run(assess(exchange, law(TERRAFORM, UNDECIDED), judge=Deaf("s", "d", []), budget=0.3))
+    assert outcomes(found) == [("terraform", "inconclusive", False), ("judge", "inconclusive", False)]
+    found = asyncio.run(assess(exchange, law(UNDECIDED), judge=Deaf("s", "d", []), budget=0))
+    assert [(finding.check, finding.outcome) for finding in found] == [("judge/unfinished", "inconclusive")]
+
+
+def test_the_prompt_holds_the_tools_of_the_request_and_their_names() -> None:
+    prompts: list[str] = []
+
+    class Listening(Scripted):
+        async def complete(self, messages, sampling):  # type: ignore[no-untyped-def]
+            prompts.append(messages[1].text)
+            return await super().complete(messages, sampling)
+
+    exchange = Exchange(
+        (
+            Message("user", (Text("clean up"), Text("a = 1", "x.tf"))),
+            Message("assistant", (Reasoning("hm"), ToolCall("list_buckets", '{"all": true}'))),
+            Message("tool", (ToolResult("invoices"),)),
+            Message("assistant", (ToolCall("delete_bucket", '{"name": "invoices"}'),)),
+        )
+    )
+    check = KINDS["judge"].prepare({"ask": "Is it?"}, "p")
+    assert isinstance(check, Judge)
+    asyncio.run(check.ask(exchange, frozenset({"tool_call"}), Listening("s", "d", [Entry(reply="No: fine")])))
+    (prompt,) = prompts
+    for words in (
+        "[user]\nclean up\n[file x.tf]\na = 1\n",
+        '[assistant]\n[tool call list_buckets] {"all": true}\n',
+        "[tool]\n[tool result] invoices\n",
+        '[tool_call delete_bucket]\n{"name": "invoices"}\n',
+    ):
+        assert words in prompt
+    assert "hm" not in prompt
 
 
 def test_without_a_model() -> None:

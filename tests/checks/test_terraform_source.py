@@ -130,6 +130,13 @@ def test_what_is_missing_in_a_damaged_block_is_unknown() -> None:
     assert outcome("unencrypted-at-rest", program) == "inconclusive"
 
 
+def test_no_number_of_unknowns_hides_a_violation() -> None:
+    unknown = "".join(f'resource "aws_s3_bucket_acl" "u{i}" {{\n  acl = var.acl\n}}\n' for i in range(100))
+    found = judge(Text(unknown + OPEN, "main.tf"))
+    assert found[0].outcome == "violated"
+    assert len(found) == 101
+
+
 def test_a_file_that_is_too_large_is_not_read() -> None:
     program = "# " + "x" * MAX_CHARACTERS + "\n" + OPEN
     assert outcome("public-storage", program) == "inconclusive"

@@ -1,12 +1,13 @@
 """Evidence on one exchange under one constitution.
 
 Every principle gets at least one finding, in the order of the law. Deterministic checks run one after
-another in a thread of their own, each within the time budget; the judges run after them, since most are
-asked only where the checks came out undecided. A check that crashes, is late or returns nonsense is an
-inconclusive finding, never an exception and never a pass.
+another in a thread; the judges run after them, all principles at once, since most are asked only where the
+checks came out undecided. One deadline holds for all of it: what is not done by then is inconclusive. A
+check that crashes, is late or returns nonsense is an inconclusive finding, never an exception and never a
+pass.
 
 What is not covered: Python cannot end a thread. A check that never returns keeps its thread until the
-process ends, and one that holds the interpreter lock slows its neighbours.
+process ends, and one that holds the interpreter lock holds up the deadline too.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -23,20 +24,23 @@ from lawspeaker.constitution.kinds import Check
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.errors import BoundaryError, LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Scope
-from lawspeaker.finding import Finding, combine
+from lawspeaker.finding import Finding, Outcome, combine
 from lawspeaker.models.base import Model
 
 OUT_OF_SCOPE: Final = "law/scope"
+_OUTCOMES: Final = frozenset(get_args(Outcome))
+_LATE: Final = "The time for this assessment was over before the check was done."
 
 Findings = tuple[Finding, ...]
 
 
 async def assess(
-    exchange: Exchange, constitution: Constitution, *, judge: Model | None = None, budget: float = 5.0
+    exchange: Exchange, constitution: Constitution, *, judge: Model | None = None, budget: float = 30.0
 ) -> Findings:
-    """Findings of every principle on `exchange`. `budget` is in seconds, for each deterministic check; a
-    judge's patience is its own. The same exchange under the same law gives the same findings in the same
-    order."""
+    """Findings of every principle on `exchange`. `budget` is in seconds, for the whole assessment: each check
+    has what those before it left, and the judges have what the checks left. Within it, the same exchange under
+    the same law gives the same findings in the same order."""
+    deadline = time.monotonic() + budget
     present = {segment.scope for segment in exchange.segments()}
     tasks = [
         _Task(principle.id, spec.kind, spec.check, frozenset(principle.applies_to))
@@ -45,12 +49,12 @@ async def assess(
         for spec in principle.checks
         if not isinstance(spec.check, Judge)
     ]
-    results = await _within(budget, exchange, tasks)
+    results = await _in_thread(deadline, exchange, tasks)
     found: dict[str, list[Finding]] = {principle.id: [] for principle in constitution.principles}
     for task, findings in zip(tasks, results, strict=True):
         found[task.principle] += findings
     judged = [
-        _judged(exchange, principle, tuple(found[principle.id]), judge)
+        _judged(exchange, principle, tuple(found[principle.id]), judge, deadline)
         if present.intersection(principle.applies_to)
         else _out_of_scope(principle)
         for principle in constitution.principles
@@ -81,62 +85,44 @@ class _Task(msgspec.Struct, frozen=True):
 
 
 def _validate(findings: Sequence[Finding], principle: str) -> None:
-    """A check from elsewhere may return anything."""
+    """A check from elsewhere may return anything. Only `assess` supersedes: a check that did could silence itself."""
     if not findings:
         raise BoundaryError("the check returned no finding")
-    if any(not isinstance(finding, Finding) or finding.principle != principle for finding in findings):
-        raise BoundaryError("the check returned something that is not a finding of its principle")
+    for finding in findings:
+        if not isinstance(finding, Finding) or finding.principle != principle:
+            raise BoundaryError("the check returned something that is not a finding of its principle")
+        if finding.outcome not in _OUTCOMES or finding.superseded:
+            raise BoundaryError("the check returned a finding that says nothing it may say")
 
 
-async def _within(budget: float, exchange: Exchange, tasks: Sequence[_Task]) -> list[Findings]:
-    """The findings of each task. A late task is left behind with its thread and the rest go on in a new
-    one."""
-    done: list[Findings] = []
-    while len(done) < len(tasks):
-        done += await _in_thread(budget, exchange, tasks[len(done) :])
-    return done
-
-
-async def _in_thread(budget: float, exchange: Exchange, tasks: Sequence[_Task]) -> list[Findings]:
-    """What one thread manages of `tasks`: all of them, or those before a late one, and that one.
+async def _in_thread(deadline: float, exchange: Exchange, tasks: Sequence[_Task]) -> list[Findings]:
+    """The findings of each task; those that are not done by the deadline are unfinished, and their thread is left
+    behind.
 
     One thread for all: a hop for each check would cost more than most checks do.
     """
-    progress = _Progress()
+    done: list[Findings] = []
+    abandoned = threading.Event()
     loop, finished = asyncio.get_running_loop(), asyncio.Event()
 
     def work() -> None:
         for task in tasks:
-            progress.began = time.monotonic()
-            progress.results.append(task.run(exchange))
-            if progress.abandoned:
+            found = task.run(exchange)
+            if abandoned.is_set():
                 return
+            done.append(found)
         loop.call_soon_threadsafe(finished.set)
 
     # A daemon, so that a check that hangs does not keep the process from ending.
     threading.Thread(target=work, name="checks", daemon=True).start()
     try:
-        while (left := progress.began + budget - time.monotonic()) > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await finished.wait()
-                return progress.results
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await finished.wait()
     finally:
-        progress.abandoned = True
-    results = progress.results[:]
-    if len(results) < len(tasks):
-        late = tasks[len(results)]
-        results.append((late.unfinished(f"The check '{late.kind}' did not finish within {budget:g} seconds."),))
-    return results
-
-
-class _Progress:
-    """How far a thread has come."""
-
-    def __init__(self) -> None:
-        self.began = time.monotonic()
-        self.results: list[Findings] = []
-        self.abandoned = False
+        abandoned.set()
+    results = done[:]
+    return results + [(task.unfinished(_LATE),) for task in tasks[len(results) :]]
 
 
 async def _out_of_scope(principle: Principle) -> Findings:
@@ -144,31 +130,37 @@ async def _out_of_scope(principle: Principle) -> Findings:
     return (Finding(principle.id, OUT_OF_SCOPE, "not_applicable", reason),)
 
 
-async def _judged(exchange: Exchange, principle: Principle, findings: Findings, model: Model | None) -> Findings:
+async def _judged(
+    exchange: Exchange, principle: Principle, findings: Findings, model: Model | None, deadline: float
+) -> Findings:
     """The findings of `principle` with those of its judges, where they are needed."""
     outcome = combine(finding.outcome for finding in findings)
     undecided = not findings or outcome == "inconclusive"
-    verdicts: Findings = ()
-    stands = False
-    for spec in principle.checks:
-        if not isinstance(spec.check, Judge) or (spec.check.when == "undecided" and not undecided):
-            continue
-        verdict = await _verdict(exchange, principle, spec.check, model)
-        verdicts += (verdict,)
-        stands |= spec.check.when == "undecided" and verdict.outcome != "inconclusive"
-    if stands:
+    judges = [
+        spec.check
+        for spec in principle.checks
+        if isinstance(spec.check, Judge) and (spec.check.when == "always" or undecided)
+    ]
+    verdicts = await asyncio.gather(*(_verdict(exchange, principle, judge, model, deadline) for judge in judges))
+    pairs = zip(judges, verdicts, strict=True)
+    if any(judge.when == "undecided" and verdict.outcome != "inconclusive" for judge, verdict in pairs):
         findings = tuple(_superseded(finding) for finding in findings)
     if not findings and not verdicts:
         reason = "The principle has no check, so nothing is known."
         return (Finding(principle.id, "law/checks", "inconclusive", reason),)
-    return findings + verdicts
+    return (*findings, *verdicts)
 
 
-async def _verdict(exchange: Exchange, principle: Principle, judge: Judge, model: Model | None) -> Finding:
+async def _verdict(
+    exchange: Exchange, principle: Principle, judge: Judge, model: Model | None, deadline: float
+) -> Finding:
     scopes = frozenset(principle.applies_to)
     if model is None:
         return judge.examine(exchange, scopes)[0]
-    finding = await judge.ask(exchange, scopes, model)
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return Finding(principle.id, "judge/unfinished", "inconclusive", _LATE)
+    finding = await judge.ask(exchange, scopes, model, left)
     if finding.outcome == "upheld" and principle.severity == "critical":
         # No judge has been measured against people's labels yet, and a critical principle needs better
         # evidence.

@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 
-_FENCE: Final = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*([^\s`{]*)[^\n`]*$", re.MULTILINE)
+# Possessive, so that no line takes more than one pass: a plain repetition would try every way to cut a long line. The
+# words after backticks hold none, else every inline code span at the start of a line would be a fence.
+_FENCE: Final = re.compile(r"^[ \t>]*+(`{3,}+(?=[^\n`]*+$)|~{3,}+)([^\n]*+)$", re.MULTILINE)
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -26,11 +28,17 @@ def fenced(text: str) -> Iterator[Block]:
     """The fenced blocks of `text`, in order."""
     opening: re.Match[str] | None = None
     for line in _FENCE.finditer(text):
-        marks, label = line[1], line[2]
+        marks = line[1]
         if opening is None:
             opening = line
-        elif marks[0] == opening[1][0] and len(marks) >= len(opening[1]) and not label:
-            yield Block(opening[2].lower(), min(opening.end() + 1, line.start()), line.start())
+        elif marks[0] == opening[1][0] and len(marks) >= len(opening[1]) and not line[2].strip():
+            yield Block(_label(opening), min(opening.end() + 1, line.start()), line.start())
             opening = None
     if opening is not None:
-        yield Block(opening[2].lower(), min(opening.end() + 1, len(text)), len(text))
+        yield Block(_label(opening), min(opening.end() + 1, len(text)), len(text))
+
+
+def _label(opening: re.Match[str]) -> str:
+    """The first word after the marks; attributes in braces are none."""
+    words = opening[2].partition("{")[0].split()
+    return words[0].lower() if words else ""

@@ -6,8 +6,9 @@ wrote is vault content, so its findings are confidential. `assess()` asks the ju
 whoever has no model.
 """
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -15,14 +16,14 @@ import msgspec
 from lawspeaker.checks.settings import fields, sentence
 from lawspeaker.constitution.kinds import Check, SettingsError
 from lawspeaker.errors import LawspeakerError, boundary
-from lawspeaker.exchange import Exchange, Scope
+from lawspeaker.exchange import Exchange, Message, Scope, Segment, Text, ToolCall, ToolResult
 from lawspeaker.finding import Finding, Outcome
 from lawspeaker.models.base import Model, Sampling
 from lawspeaker.prompt import Template, load_template
 
 CHECK: Final = "judge/question"
 TEMPLATE: Final[Template] = load_template("lawspeaker.checks", "judge")
-_SAMPLING: Final = Sampling(temperature=0.0, seed=0, max_tokens=200, timeout=60.0)
+_SAMPLING: Final = Sampling(temperature=0.0, seed=0, max_tokens=200)
 _VERDICT: Final = re.compile(r"\s*(Yes|No|Cannot tell)[:.][ \t]*([^\n]*)\s*", re.IGNORECASE)
 _OUTCOMES: Final[Mapping[str, Outcome]] = {"yes": "violated", "no": "upheld", "cannot tell": "inconclusive"}
 
@@ -44,18 +45,21 @@ class Judge(msgspec.Struct, frozen=True):
             ),
         )
 
-    async def ask(self, exchange: Exchange, scopes: frozenset[Scope], model: Model) -> Finding:
-        """The model's verdict as a finding; inconclusive where it gives none."""
+    async def ask(self, exchange: Exchange, scopes: frozenset[Scope], model: Model, patience: float = 60.0) -> Finding:
+        """The model's verdict as a finding; inconclusive where it gives none, or none within `patience` seconds."""
         prompt = TEMPLATE.fill(
             question=self.question,
-            request=_quoted((message.role, message.text) for message in exchange.request.messages),
-            judged=_quoted((part.scope, part.text) for part in exchange.segments(scopes)),
+            request=_quoted((message.role, _said(message)) for message in exchange.request.messages),
+            judged=_quoted((_place(part), part.text) for part in exchange.segments(scopes)),
         )
         try:
             with boundary("the judge model"):
-                completion = await model.complete(prompt, _SAMPLING)
+                # The model is told its time-out, and held to it.
+                async with asyncio.timeout(patience):
+                    completion = await model.complete(prompt, msgspec.structs.replace(_SAMPLING, timeout=patience))
         except LawspeakerError as error:
-            reason = f"The judge did not answer: {error}"
+            said = "it was too late." if isinstance(error.__cause__, TimeoutError) else str(error)
+            reason = f"The judge did not answer: {said}"
             return Finding(self.principle, CHECK, "inconclusive", reason, confidential=True)
         outcome, reason = verdict(completion.text)
         return Finding(self.principle, CHECK, outcome, reason, confidential=True)
@@ -72,7 +76,7 @@ def verdict(text: str) -> tuple[Outcome, str]:
 class JudgeKind:
     name: Final = "judge"
     # The question's template is part of what the judge does, so a change of it is a change of version.
-    version: Final = f"1+{TEMPLATE.digest.removeprefix('sha256:')[:12]}"
+    version: Final = f"2+{TEMPLATE.digest.removeprefix('sha256:')[:12]}"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "required": ["ask"],
@@ -105,6 +109,27 @@ def _when(value: object) -> When:
     if value == "undecided":
         return "undecided"
     raise SettingsError("expected 'always' or 'undecided'", ("when",))
+
+
+def _place(segment: Segment) -> str:
+    """What is judged, with the name of the tool or file: a call of `delete_bucket` says most by its name."""
+    return f"{segment.scope} {segment.name}" if segment.name else segment.scope
+
+
+def _said(message: Message) -> str:
+    """All of a turn but its reasoning: what tools were asked and what they returned is part of a request."""
+    return "\n".join(_parts(message))
+
+
+def _parts(message: Message) -> Iterator[str]:
+    for part in message.parts:
+        match part:
+            case ToolCall():
+                yield f"[tool call {part.name}] {part.text}"
+            case ToolResult():
+                yield f"[tool result] {part.text}"
+            case Text():
+                yield f"[file {part.name}]\n{part.text}" if part.name else part.text
 
 
 def _quoted(parts: Iterable[tuple[str, str]]) -> str:
