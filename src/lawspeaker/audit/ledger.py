@@ -2,7 +2,8 @@
 
 The order is what makes a receipt true. Texts first, in their own database: a crash after that leaves texts that no
 leaf commits to, which the next opening removes. Then leaves, read back and hashed from the bytes as stored; only then
-is a head signed over them, and all of it committed; then the files; then the receipts.
+is a head signed over them, and all of it committed; then the receipts go out. The files come last: they are derived,
+and a receipt does not need them.
 
 After the first error nothing may be written any more (a failed fsync may have lost pages that a second fsync reports
 as safe, and memory may no longer match the disk). The caller closes the ledger; opening reads everything anew.
@@ -52,6 +53,7 @@ class Ledger:
         self.store, self.vault = Store(log), Vault(texts, keys.vault)
         self._texts, self._keys, self._where, self._site = texts, keys, where, site
         self._bundle = bytearray()
+        self._unpublished: tuple[list[Written], list[Written]] = [], []
         with storage.errors(where / "log.db"):
             if self.store.head() is None:
                 self._begin()
@@ -83,6 +85,21 @@ class Ledger:
                     outcomes[place] = error
             hashes = self._write(rows, sealed) if rows else {}
             return [self._answer(entry, outcomes[place], hashes) for place, entry in enumerate(batch)]
+
+    def publish(self) -> None:
+        """Write the files that the last commit calls for. To be called after each, before the next."""
+        (written, bundles), self._unpublished = self._unpublished, ([], [])
+        if not self._site or not written:
+            return
+        for bundle in bundles:
+            self._site.put("entries", bundle.n, bundle.data, WIDTH)
+        for tile in written:
+            self._site.put(tile.level, tile.n, tile.data, len(tile.data) // 32)
+        if self._bundle:
+            self._site.put("entries", self._tree.size // WIDTH, bytes(self._bundle), self._tree.size % WIDTH)
+        self.behind = True
+        if time.monotonic() - self._head_published > PUBLISH_EVERY:
+            self.publish_head()
 
     def publish_head(self) -> None:
         """Put the latest head where others look for it. Each receipt has its own, so this one may be late, and is:
@@ -135,8 +152,7 @@ class Ledger:
         self._note = self._keys.signer.sign(checkpoint)
         self.store.add_checkpoint(checkpoint.size, self._note)
         self.store.db.execute("COMMIT")
-        if self._site:
-            self._publish(self._site, written, bundles)
+        self._unpublished = [*written, *self._tree.partials()], bundles
         return hashes
 
     def _hash_stored(self, rows: Sequence[Leaf]) -> dict[int, bytes]:
@@ -165,17 +181,6 @@ class Ledger:
                 if again != written[0, n].data:
                     raise LogError(f"{self._where / 'log.db'}: tile {n} came out differently a second time")
         return list(written.values()), bundles
-
-    def _publish(self, site: Site, written: Sequence[Written], bundles: Sequence[Written]) -> None:
-        for bundle in bundles:
-            site.put("entries", bundle.n, bundle.data, WIDTH)
-        for tile in (*written, *self._tree.partials()):
-            site.put(tile.level, tile.n, tile.data, len(tile.data) // 32)
-        if self._bundle:
-            site.put("entries", self._tree.size // WIDTH, bytes(self._bundle), self._tree.size % WIDTH)
-        self.behind = True
-        if time.monotonic() - self._head_published > PUBLISH_EVERY:
-            self.publish_head()
 
     def _answer(self, entry: Entry, outcome: int | LogError, hashes: dict[int, bytes]) -> Receipt | LogError:
         if isinstance(outcome, LogError):

@@ -68,6 +68,7 @@ class Writer:
             stopping = len(jobs) < len(batch)
             if jobs:
                 _answer(jobs, self._commit(jobs))
+                self._attempt(self.ledger.publish)
         self._attempt(self.ledger.publish_head)
         self.ledger.close()
 
