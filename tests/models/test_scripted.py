@@ -7,7 +7,7 @@ import pytest
 
 from lawspeaker.errors import ModelConfigError, ModelError
 from lawspeaker.exchange import Message, Text
-from lawspeaker.models.base import Sampling
+from lawspeaker.models.base import Completion, Sampling
 from lawspeaker.models.scripted import Scripted
 
 SCRIPT = """
@@ -32,6 +32,14 @@ def test_lines_are_taken_in_order_and_spent(tmp_path: Path) -> None:
     prompts = ["hello", "what colour?", "hello", "hello"]
     said = asyncio.run(model.complete_many([_ask(p) for p in prompts], [Sampling()] * 4))
     assert [completion.text for completion in said] == ["first", "red", "always", "always"]
+
+
+def test_one_failure_does_not_lose_the_batch(tmp_path: Path) -> None:
+    model = _open(tmp_path, "- {reply: first}\n- {fail: refused}\n- {reply: last}")
+    said = asyncio.run(model.complete_many([_ask("x")] * 4, [Sampling()] * 4))
+    assert [c.text if isinstance(c, Completion) else "failed" for c in said] == ["first", "failed", "last", "failed"]
+    assert "refused" in str(said[1])
+    assert "no line left" in str(said[3])
 
 
 @pytest.mark.parametrize(

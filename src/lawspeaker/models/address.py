@@ -1,7 +1,7 @@
 """Models are addressed by a string."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,13 +21,15 @@ _VENDORS: Final = {
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     ),
 }
+_SECRET: Final = 16  # characters: a shorter key is a placeholder, such as `ollama`, and may be part of a host
 _FORMS: Final = "nano, openai:MODEL, gemini:MODEL, http://HOST:PORT/v1#MODEL or scripted:FILE"
 
 
 def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Model:
     """The model behind `address`. Nothing is sent yet. Raises `ModelConfigError`.
 
-    A server of one's own (`http://…#model`) gets the key in `LAWSPEAKER_MODEL_KEY`, never a vendor's.
+    A server of one's own (`http://…#model`) gets the key in `LAWSPEAKER_MODEL_KEY`, never a vendor's. An address is
+    on record and in messages, so one that holds a key or a password is refused, in words that do not repeat it.
     """
     vendor, _, rest = address.partition(":")
     if address == "nano":
@@ -35,15 +37,45 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Mod
     if vendor == "scripted" and rest:
         return Scripted.open(Path(rest))
     if vendor in _VENDORS and rest:
-        base, override, keys = _VENDORS[vendor]
-        key = next((environment[name] for name in keys if environment.get(name)), None)
+        base, override, names = _VENDORS[vendor]
+        key = _key(address, names, environment)
         if key is None:
-            raise ModelConfigError(f"{address}: no key; set {' or '.join(keys)}")
-        return OpenAICompatible(address, environment.get(override) or base, rest, key)
+            raise ModelConfigError(f"{address}: no key; set {' or '.join(names)}")
+        if environment.get(override):
+            base = _base(environment[override], f"{override}: want http://HOST:PORT/v1")
+        return OpenAICompatible(address, base, rest, key, reasons=vendor == "openai")
     if vendor in {"http", "https"}:
-        url = urlsplit(address)
-        if not url.hostname or not url.fragment or url.username or url.query:
-            raise ModelConfigError(f"{address}: want http://HOST:PORT/v1#MODEL, without user name or query")
-        base = url._replace(fragment="").geturl()
-        return OpenAICompatible(address, base, url.fragment, environment.get("LAWSPEAKER_MODEL_KEY"))
+        url, _, model = address.partition("#")
+        wanted = f"a model address that begins with {vendor}: want http://HOST:PORT/v1#MODEL"
+        if not model:
+            raise ModelConfigError(wanted)
+        key = _key(address, ("LAWSPEAKER_MODEL_KEY",), environment)
+        return OpenAICompatible(address, _base(url, wanted), model, key)
     raise ModelConfigError(f"{address!r} is not a model address; want {_FORMS}")
+
+
+def _base(url: str, wanted: str) -> str:
+    """`url` if it is a server's address and nothing more. What it is instead may be a secret, and is not repeated."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # None is well; looking is what raises
+    except ValueError:
+        raise ModelConfigError(f"{wanted}, with a host and a port that can be") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise ModelConfigError(wanted)
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        raise ModelConfigError(f"{wanted}, without user name, password or query; a key goes into the environment")
+    return url
+
+
+def _key(address: str, names: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """The first key that is set, without the line end that a file leaves on it."""
+    for name in names:
+        key = environment.get(name, "").strip()
+        if key and not (key.isascii() and key.isprintable()):
+            raise ModelConfigError(f"{name} holds characters that no key has, such as a line end; set it again")
+        if len(key) >= _SECRET and key in address:
+            raise ModelConfigError(f"the model address holds the key that {name} holds; leave it to the environment")
+        if key:
+            return key
+    return None

@@ -5,12 +5,16 @@ from typing import Protocol
 
 import msgspec
 
-from lawspeaker.exchange import Message
+from lawspeaker.errors import ModelError
+from lawspeaker.exchange import Message, Part, Text, ToolCall
 
 
 class Sampling(msgspec.Struct, frozen=True):
     """How to draw an answer. `temperature` 0 is greedy; `seed` None is not reproducible; `max_tokens` bounds the
-    answer and `timeout` (seconds) the wait for it."""
+    answer, with the reasoning before it where a model reasons, and `timeout` (seconds) the wait for it.
+
+    A remote model may take no `temperature` and no `seed`: then it draws as it always does.
+    """
 
     temperature: float = 1.0
     seed: int | None = None
@@ -19,36 +23,55 @@ class Sampling(msgspec.Struct, frozen=True):
 
 
 class Completion(msgspec.Struct, frozen=True):
-    """What a model said. `finish` is `stop` or `length`."""
+    """What a model said: `text`, or the calls that it asks for, or both; never neither.
+
+    `finish` is `length` where the answer was cut off at `max_tokens`, else `stop`. Whoever asks for words alone and
+    gets calls finds `text` empty; whoever judges the answer judges `parts`.
+    """
 
     text: str
     model: str
     finish: str = "stop"
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All of it, as the parts of an assistant's turn: the words, then the calls."""
+        return (*((Text(self.text),) if self.text else ()), *self.tool_calls)
 
 
 class Model(Protocol):
     """A model behind an address.
 
     Safe to call from many coroutines at once. Raises `ModelError` when it does not answer in time, or answers nothing
-    or nonsense; never returns an empty text.
+    (neither words nor tool calls) or nonsense.
     """
 
     @property
     def name(self) -> str:
-        """The address that it was opened by, such as `nano` or `openai:gpt-5`."""
+        """The address that it was opened by, such as `nano` or `openai:gpt-5`. It is on record and in messages, so
+        there is never a key in it."""
         ...
 
     @property
     def digest(self) -> str:
-        """Digest of the weights where they are here, else of the address: what a record calls the model."""
+        """What a record calls the model: digest of the weights (or of the script) where they are here.
+
+        For a model behind HTTP it is of the address alone (base URL and model name). What a vendor or a server puts
+        behind that address may change, and the digest does not tell.
+        """
         ...
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion: ...
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
-    ) -> list[Completion]:
-        """One completion per prompt, in order; each is drawn as `complete` would draw it."""
+    ) -> Sequence[Completion | ModelError]:
+        """One result per prompt, in order; each completion is drawn as `complete` would draw it.
+
+        A prompt that got no answer has its `ModelError` in its place, so that one failure does not lose the rest. An
+        implementation whose only failures concern all prompts alike may raise it instead.
+        """
         ...
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:

@@ -61,8 +61,14 @@ class Scripted:
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
-    ) -> list[Completion]:
-        return [await self.complete(prompt, sampling) for prompt, sampling in zip(prompts, samplings, strict=True)]
+    ) -> list[Completion | ModelError]:
+        said: list[Completion | ModelError] = []
+        for prompt, sampling in zip(prompts, samplings, strict=True):
+            try:
+                said.append(await self.complete(prompt, sampling))
+            except ModelError as error:
+                said.append(error)
+        return said
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
         entry = await self._next(messages, Sampling().timeout)

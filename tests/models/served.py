@@ -1,0 +1,63 @@
+"""A real Chat Completions server on loopback that answers what a test tells it to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from lawspeaker.exchange import Message, Text
+from lawspeaker.models.address import open_model
+from lawspeaker.models.base import Completion, Sampling
+
+PROMPT = (Message("system", (Text("be brief"),)), Message("user", (Text("hello"),)))
+Answer = Callable[[web.Request, dict], object]
+
+
+@asynccontextmanager
+async def served(answer: Answer) -> AsyncIterator[str]:
+    """The base URL of a server that gives each request and its decoded body to `answer`."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        reply = answer(request, await request.json())
+        return await reply if asyncio.iscoroutine(reply) else reply
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = site._server.sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        await runner.cleanup()
+
+
+def says(content: object, finish: str = "stop", **more: object) -> web.Response:
+    choice = {"message": {"role": "assistant", "content": content, **more}, "finish_reason": finish}
+    return web.json_response({"choices": [choice]})
+
+
+async def complete(
+    address: str,
+    timeout: float = 5.0,
+    environment: Mapping[str, str] | None = None,
+    prompt: tuple[Message, ...] = PROMPT,
+) -> Completion:
+    model = open_model(address, environment or {})
+    try:
+        return await model.complete(prompt, Sampling(temperature=0.5, seed=7, max_tokens=9, timeout=timeout))
+    finally:
+        await model.close()
+
+
+def ask(answer: Answer, timeout: float = 5.0, key: str = "", prompt: tuple[Message, ...] = PROMPT) -> Completion:
+    """What the model `tiny` of such a server says to `prompt`."""
+
+    async def run() -> Completion:
+        async with served(answer) as base:
+            return await complete(f"{base}#tiny", timeout, {"LAWSPEAKER_MODEL_KEY": key}, prompt)
+
+    return asyncio.run(run())
