@@ -25,6 +25,8 @@ KEY = "sk-0123456789abcdef"
         ("http://[pass/v1#m", "want http://HOST:PORT/v1#MODEL"),
         ("http://host:99999/v1#m", "want http://HOST:PORT/v1#MODEL"),
         ("http://#m", "want http://HOST:PORT/v1#MODEL"),
+        ("openai:gpt\x1b[31m", "cannot be shown"),
+        ("openai:gpt\ud800", "cannot be shown"),
         ("scripted:/does/not/exist", "No such file"),
     ],
 )

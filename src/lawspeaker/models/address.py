@@ -36,6 +36,8 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Mod
         return Nano.load()
     if vendor == "scripted" and rest:
         return Scripted.open(Path(rest))
+    if not address.isprintable():
+        raise ModelConfigError(f"the model address holds characters that cannot be shown; want {_FORMS}")
     if vendor in _VENDORS and rest:
         base, override, names = _VENDORS[vendor]
         key = _key(address, names, environment)
