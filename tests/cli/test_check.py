@@ -2,12 +2,13 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import PROGRAM, Run
 
 OPEN = """resource "aws_s3_bucket" "invoices" {
   bucket = "invoices"
@@ -126,6 +127,7 @@ def test_what_cannot_be_read_is_inconclusive(cli: Run, work: Path, content: byte
     ("arguments", "stdin", "words"),
     [
         (("check", "nowhere.tf"), "", "nowhere.tf: no such file or folder"),
+        (("check", "x" * 5000), "", "too long"),
         (("check", "-"), "", "standard input is empty"),
         (("check", "empty"), "", "no file to judge"),
         (("check", "-", "--constitution", "nobody"), "x", "nobody"),
@@ -172,6 +174,15 @@ def test_names_that_are_not_utf8(cli: Run, work: Path) -> None:
 def test_terminal_escapes_are_written_out(cli: Run, work: Path) -> None:
     (work / "a\x1b[2J.tf").write_text(OPEN)
     assert "\x1b" not in cli("check", "a\x1b[2J.tf").stdout
+
+
+def test_output_that_cannot_be_written(cli: Run, work: Path) -> None:
+    (work / "main.tf").write_text(CLOSED)
+    command = f"{PROGRAM} check main.tf --all --format json"
+    full = subprocess.run(f"{command} > /dev/full", shell=True, capture_output=True, text=True, check=False)
+    assert (full.returncode, "cannot write the output" in full.stderr) == (2, True)
+    gone = subprocess.run(["bash", "-o", "pipefail", "-c", f"{command} | true"], capture_output=True, check=False)
+    assert (gone.returncode, gone.stderr.count(b"Traceback")) == (0, 0)
 
 
 def test_empty_file_has_nothing_to_judge(cli: Run, work: Path) -> None:

@@ -40,6 +40,7 @@ def test_a_better_revision() -> None:
         (_found(p="upheld", q="violated", r="inconclusive"), "newly violates q"),
         (_found(p="upheld", q="inconclusive", r="inconclusive"), "leaves q undecided"),
         (_found(p="upheld", q="upheld", r="violated"), "newly violates r"),
+        (_found(p="not_applicable", q="upheld", r="inconclusive"), "nothing in which p could be judged"),
     ],
 )
 def test_outcomes(found: list[Finding], words: str) -> None:

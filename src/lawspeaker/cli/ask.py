@@ -8,7 +8,17 @@ import click
 import msgspec
 
 from lawspeaker.audit.log import open_log
-from lawspeaker.cli.context import constitution_option, home, inert, json_option, load_law, print_json, say, words
+from lawspeaker.cli.context import (
+    Finite,
+    constitution_option,
+    home,
+    inert,
+    json_option,
+    load_law,
+    print_json,
+    say,
+    words,
+)
 from lawspeaker.cli.narrative import tell
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.errors import InputError, ModelConfigError
@@ -28,9 +38,9 @@ _EXIT = {"release": 0, "refuse": 1, "escalate": 3}
 @click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; that is inconclusive.")
 @constitution_option
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Makes a draft reproducible. Default: drawn.")
-@click.option("--temperature", type=click.FloatRange(0, 2), default=1.0, show_default=True)
+@click.option("--temperature", type=Finite(0, 2), default=1.0, show_default=True)
 @click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
-@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds per model call.")
+@click.option("--timeout", type=Finite(0.1, 3600), default=60.0, show_default=True, help="Seconds per model call.")
 @json_option("Everything as one JSON object on standard output.")
 def command(
     request_text: str,

@@ -11,6 +11,7 @@ from lawspeaker.audit.receipt import verify_receipt
 from lawspeaker.audit.vault import StoredText
 from lawspeaker.audit.verify import verify
 from lawspeaker.cli.context import home, inert, json_option, page, print_json, words
+from lawspeaker.errors import InputError
 
 
 @click.group()
@@ -68,10 +69,16 @@ def prove_command(id: str) -> int:
 
 
 def _vkey(key: str | None) -> str | None:
-    """A key as it was given, or from the file that was."""
-    if key and "+" not in key and Path(key).is_file():
+    """A key as it was given, or from the file that was. A key has `+` in it twice, a path seldom."""
+    if not key or key.count("+") >= 2:
+        return key
+    try:
         return Path(key).read_text(encoding="utf-8").strip()
-    return key
+    except UnicodeDecodeError:
+        raise InputError(f"{key}: no public key in this file; want one line like NAME+HASH+KEY") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"--key {key[:200]}: {why}; want a key or a file that holds one") from None
 
 
 def _leaf_json(leaf: Leaf, texts: list[StoredText]) -> dict[str, object]:

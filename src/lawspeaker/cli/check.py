@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from lawspeaker.checks.assess import assess
-from lawspeaker.cli.context import constitution_option, inert, load_law, page, print_json, words
+from lawspeaker.cli.context import Finite, constitution_option, inert, load_law, page, print_json, words
 from lawspeaker.cli.inputs import Subject, read
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.finding import Finding
@@ -25,7 +25,7 @@ _COLOUR = {"violated": "red", "inconclusive": "yellow"}
 @click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; that is inconclusive.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "junit"]), default="text")
 @click.option("--all", "everything", is_flag=True, help="Upheld and not applicable principles too.")
-@click.option("--budget", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds a file or module.")
+@click.option("--budget", type=Finite(0.01, 3600), default=30.0, show_default=True, help="Seconds a file or module.")
 def command(
     paths: tuple[str, ...], laws: tuple[str, ...], judge: str | None, form: str, everything: bool, budget: float
 ) -> int:

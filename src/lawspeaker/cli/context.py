@@ -1,5 +1,6 @@
 """What every command shares: where state lies, which law, how to print."""
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.cli.terminal import visible
 from lawspeaker.constitution.compose import combine
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import Constitution
@@ -25,6 +27,16 @@ constitution_option = click.option(
     metavar="NAME|FILE",
     help=f"Bundled name or file; may be repeated. Default: {DEFAULT_FILE} here, else infrastructure.",
 )
+
+
+class Finite(click.FloatRange):
+    """A number between two others; `nan` is between none."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
 
 
 def json_option(what: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
@@ -49,17 +61,12 @@ def load_law(laws: tuple[str, ...]) -> Constitution:
 
 def words() -> Console:
     """Where words about the data go. Colour only on a terminal and without `NO_COLOR` (rich sees to both)."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def page() -> Console:
     """Standard output for people."""
-    return Console(highlight=False, soft_wrap=True)
-
-
-def visible(text: str) -> str:
-    """`text` with everything that a terminal would obey or hide written out: controls, bidi, zero width."""
-    return "".join(char if char in "\n\t" or char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def inert(text: str) -> str:
@@ -70,8 +77,10 @@ def inert(text: str) -> str:
 def say(text: str) -> None:
     """An answer on standard output: byte for byte into a pipe or a file, visible on a terminal."""
     sys.stdout.write((visible(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.flush()
 
 
 def print_json(value: object) -> None:
     """`value` as indented JSON on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    sys.stdout.flush()

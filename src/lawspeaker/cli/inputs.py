@@ -74,19 +74,27 @@ def _exchange(files: Sequence[Text]) -> Exchange:
 
 def _files(argument: str) -> Iterator[str]:
     """The files that an argument names, in a fixed order."""
-    if argument == "-" or Path(argument).is_file():
+    try:
+        mode = stat.S_IFREG if argument == "-" else Path(argument).stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"{argument}: no such file or folder") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{argument[:200]}: {getattr(error, 'strerror', None) or error}") from None
+    if stat.S_ISREG(mode):
         yield argument
-    elif Path(argument).is_dir():
+    elif stat.S_ISDIR(mode):
         yield from sorted(_walk(argument))
-    elif Path(argument).exists():
-        raise InputError(f"{argument}: neither a file nor a folder")
     else:
-        raise InputError(f"{argument}: no such file or folder")
+        raise InputError(f"{argument}: neither a file nor a folder")
 
 
 def _walk(folder: str) -> Iterator[str]:
     """Everything below `folder` that is not a folder, hidden files (`.env`) too, hidden folders (`.git`) not."""
-    for at, folders, names in os.walk(folder):
+
+    def unreadable(error: OSError) -> None:
+        raise InputError(f"{error.filename}: {error.strerror}; nothing was judged")
+
+    for at, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in names:
             yield os.path.join(at, name)  # noqa: PTH118 - Path would drop the `./` that was given

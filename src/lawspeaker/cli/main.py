@@ -3,14 +3,16 @@
 A command's module is imported when it is called, so that `--version` and `--help` do not pay for NumPy.
 """
 
+import contextlib
 import os
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, TextIO, cast
 
 import click
 
 from lawspeaker import __version__
+from lawspeaker.cli.terminal import Patient, visible
 from lawspeaker.errors import LawspeakerError
 
 _COMMANDS: Final = {
@@ -54,17 +56,29 @@ def lawspeaker() -> None:
 
 def main() -> None:
     """Entry point of the `lawspeaker` command."""
+    sys.stdout = cast("TextIO", Patient(sys.stdout))
     try:
-        sys.exit(lawspeaker.main(standalone_mode=False) or 0)
+        code = _run()
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except LawspeakerError as error:
-        click.echo(f"lawspeaker: {error}", err=True)
+        click.echo(f"lawspeaker: {visible(' '.join(str(error).splitlines()))}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader has gone (`| head`): not an error, but Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OSError as error:
+        # What is left is output that cannot be written; files are read where their errors are named.
+        with contextlib.suppress(OSError):
+            click.echo(f"lawspeaker: cannot write the output: {error.strerror}", err=True)
+        code = 2
+    # What Python would still flush at exit has nowhere to go where writing failed or the reader left.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code, after everything that it printed has left this process."""
+    code = lawspeaker.main(standalone_mode=False) or 0
+    sys.stdout.flush()
+    return int(code)

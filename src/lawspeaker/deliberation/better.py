@@ -24,18 +24,19 @@ def why_not_better(
     after: Exchange,
     found_before: Sequence[Finding],
     found_after: Sequence[Finding],
-    account: str,
+    removals: str,
 ) -> str:
     """Why `after` may not replace `before`, in one sentence; empty where it is better.
 
     Better: strictly fewer violated principles and no new one; nothing upheld became violated or inconclusive; code
-    still parses; the draft's resources are still there unless `account` names their removal; no refusal, not empty.
+    still parses; the draft's resources are still there unless `removals` asks for their removal; no refusal, not empty.
+    What was violated must be seen to be upheld: an answer in which nothing can be judged any more is no better.
     """
     if not after.answer.strip():
         return "the revision is empty"
     if _REFUSAL.match(after.answer) and not _REFUSAL.match(before.answer):
         return "the revision refuses to answer"
-    return _outcomes_worse(found_before, found_after) or _code_worse(outline(before), outline(after), account)
+    return _outcomes_worse(found_before, found_after) or _code_worse(outline(before), outline(after), removals)
 
 
 def _outcomes_worse(found_before: Sequence[Finding], found_after: Sequence[Finding]) -> str:
@@ -45,22 +46,24 @@ def _outcomes_worse(found_before: Sequence[Finding], found_after: Sequence[Findi
             return f"the revision newly violates {principle}"
         if outcome == "inconclusive" and was.get(principle) == "upheld":
             return f"the revision leaves {principle} undecided, which was upheld"
+        if outcome == "not_applicable" and was.get(principle) == "violated":
+            return f"the revision leaves nothing in which {principle} could be judged"
     still = {principle for principle, outcome in now.items() if outcome == "violated"}
     if still >= {principle for principle, outcome in was.items() if outcome == "violated"}:
         return "the revision violates the same principles"
     return ""
 
 
-def _code_worse(was: Outline, now: Outline, account: str) -> str:
+def _code_worse(was: Outline, now: Outline, removals: str) -> str:
     if now.broken and not was.broken:
         return "the revision's code does not parse"
     for address in sorted(was.addresses - now.addresses):
-        if not _names_removal(account, address):
+        if not _asks_removal(removals, address):
             return f"the revision lost {address}"
     return ""
 
 
-def _names_removal(account: str, address: str) -> bool:
-    """Whether `account` asks for just that: a critique may speak of deleting for other reasons."""
+def _asks_removal(removals: str, address: str) -> bool:
+    """Whether just that is asked for: an account may speak of deleting for other reasons."""
     asked = rf"\b(remove|delete|drop) (the )?(resource )?`?{re.escape(address)}(?![\w.-])"
-    return re.search(asked, account, re.IGNORECASE) is not None
+    return re.search(asked, removals, re.IGNORECASE) is not None

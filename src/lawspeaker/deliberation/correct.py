@@ -86,7 +86,9 @@ class Corrector(msgspec.Struct, frozen=True):
             return _add(now, *steps, Fault(during, principle.id, str(error)))
         candidate = now.exchange.with_answer(revision.text)
         found = await assess(candidate, self.constitution, judge=self.judge, budget=self.budget)
-        worse = why_not_better(now.exchange, candidate, now.findings, found, account)
+        # Only the law and its checks may ask for a removal: a critic's words are a model's.
+        removals = f"{account_of(principle, now.findings)}\n{principle.revision}"
+        worse = why_not_better(now.exchange, candidate, now.findings, found, removals)
         steps += [msgspec.structs.replace(revision, rejected=worse), Assessment("revision", found)]
         if worse:
             return _add(now, *steps)
