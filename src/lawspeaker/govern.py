@@ -24,7 +24,7 @@ from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
 from lawspeaker.digest import canonical
 from lawspeaker.errors import LawspeakerError, boundary
-from lawspeaker.exchange import Exchange
+from lawspeaker.exchange import Exchange, Message
 from lawspeaker.finding import by_principle
 from lawspeaker.models.base import Model, Sampling
 
@@ -116,7 +116,8 @@ class Governor(msgspec.Struct, frozen=True):
             await self._append("failed", subject, {"during": "draft"}, {"error": str(error)})
             raise
         draft = Draft(completion.text, completion.model, self.sampling, completion.finish)
-        return exchange.with_answer(completion.text), (draft,)
+        answer = Message("assistant", completion.parts)
+        return Exchange((*exchange.messages, answer)), (draft,)
 
     async def _assess(self, exchange: Exchange, of: str) -> Assessment:
         self.observe(f"checks: {of}")

@@ -220,6 +220,15 @@ def test_an_older_log_beside_a_newer_vault_is_refused_and_no_text_is_removed(tmp
     assert verify(tmp_path).ok
 
 
+def test_a_slightly_older_log_without_its_published_head_is_refused(tmp_path):
+    make_log(tmp_path, 2)
+    older = (tmp_path / "log.db").read_bytes()
+    make_log(tmp_path, 3)
+    (tmp_path / "log.db").write_bytes(older)
+    (tmp_path / "log" / "checkpoint").unlink()
+    assert "an older log.db was put in its place" in opening_fails(tmp_path)
+
+
 def test_a_replaced_published_head_is_refused(tmp_path):
     make_log(tmp_path / "other", 3)
     make_log(tmp_path / "home", 3)

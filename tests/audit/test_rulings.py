@@ -1,17 +1,21 @@
 """Rulings: what waits, who ruled, and that nobody rules twice."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from lawspeaker.audit.log import MemoryLog
+from lawspeaker.audit.log import AsyncLog, MemoryLog, open_log
+from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.record import opened
 from lawspeaker.audit.rulings import pending, rule
 from lawspeaker.errors import LogError
 from tests.audit.logs import decision
 
 
-async def escalated(log: MemoryLog, action: str = "escalate") -> str:
+async def escalated(log: AsyncLog, action: str = "escalate") -> str:
     subject = opened()
     await log.append(subject, {"request": "?"})
     await log.append(decision(subject.id, action), {"answer": "!"})
@@ -77,3 +81,29 @@ def test_what_cannot_be_read_back_cannot_be_approved_but_can_be_rejected():
             await rule(log, subject, "reject", "", "a")
 
     asyncio.run(run())
+
+
+def test_columns_that_contradict_their_records_are_refused(tmp_path: Path) -> None:
+    """Only the leaf is under the signed head: a changed column must not bring a rejected answer back."""
+
+    async def run() -> None:
+        async with await open_log(tmp_path) as log:
+            await rule(log, await escalated(log), "reject", "no", "jo")
+        with closing(sqlite3.connect(tmp_path / "log.db")) as database:
+            database.execute("UPDATE leaf SET kind = 'x', subject = id WHERE kind = 'ruling'")
+            database.commit()
+        with pytest.raises(LogError, match="tampered"):
+            await open_log(tmp_path)
+        with LogReader(tmp_path) as reader, pytest.raises(LogError, match="tampered"):
+            reader.recent(3)
+
+    asyncio.run(run())
+
+
+def test_the_home_is_ignored_by_git(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with await open_log(tmp_path / "home"):
+            pass
+
+    asyncio.run(run())
+    assert (tmp_path / "home" / ".gitignore").read_text() == "*\n"

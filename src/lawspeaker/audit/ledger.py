@@ -58,10 +58,9 @@ class Ledger:
             if self.store.head() is None:
                 self._begin()
             self._tree, self._note = self._load()
-            if site:
-                self._compare_published(site)
+            published = site is None or self._compare_published(site)
         with storage.errors(where / "vault.db"):
-            self._sweep()
+            self._sweep(LARGEST_BATCH if published else 0)
         if site:
             with storage.errors(where / "log.db"):
                 site.restore(self.store, self._tree.size)
@@ -213,6 +212,9 @@ class Ledger:
         tree = self._rehash(size) if size <= FULLY_CHECKED else Tree.load(size, self.store.tile)
         if tree.size != size or tree.root != head.root:
             raise self._tampered(f"the stored records do not hash to the signed checkpoint of size {size}")
+        for leaf in self.store.leaves(0, size if size <= FULLY_CHECKED else 0):
+            if not records.indexed_as(leaf[4], *leaf[1:4]):
+                raise self._tampered(f"the columns of record {leaf[0]} are not what the record says")
         tail = self.store.leaves(size - size % WIDTH, size)
         self._bundle += tiles.bundle([leaf[4] for leaf in tail])
         return tree, note
@@ -234,15 +236,15 @@ class Ledger:
     def _tampered(self, what: str) -> LogError:
         return LogError(f"{self._where / 'log.db'}: {what}; the log was tampered with: see `lawspeaker audit verify`")
 
-    def _sweep(self) -> None:
-        """Remove texts that were stored for records that then were not: a crash came between, nobody got a
-        receipt."""
+    def _sweep(self, most: int) -> None:
+        """Remove texts that were stored for at most so many records that then were not: a crash came between, nobody
+        got a receipt."""
         orphans = []
         for id_ in self.vault.newest_first():
             if self.store.leaf(id_):
                 break
             orphans.append(id_)
-            if len(orphans) > LARGEST_BATCH:
+            if len(orphans) > most:
                 raise LogError(
                     f"{self._where / 'vault.db'}: it holds texts of more records than a crash can leave behind; an "
                     "older log.db was put in its place: restore the newer one"
@@ -252,11 +254,12 @@ class Ledger:
             self.vault.erase(id_)
         self._texts.execute("COMMIT")
 
-    def _compare_published(self, site: Site) -> None:
-        """A published head that the database does not know means that one of them was replaced."""
+    def _compare_published(self, site: Site) -> bool:
+        """A published head that the database does not know means that one of them was replaced. False where there is
+        none: then an older database cannot be told from one that a crash left behind."""
         note = site.checkpoint()
         if not note:
-            return
+            return False
         head = self._open(note, site.folder / "checkpoint")
         if head.size > self._tree.size:
             raise LogError(
@@ -265,6 +268,7 @@ class Ledger:
             )
         if (head.size, note) not in self.store.checkpoints(head.size):
             raise LogError(f"{site.folder / 'checkpoint'}: the database never had this checkpoint; one was replaced")
+        return True
 
 
 def open_ledger(home: Path) -> Ledger:

@@ -188,6 +188,10 @@ def _lock(home: Path) -> int | None:
     with storage.errors(home):
         for folder in (home, path.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = home / ".gitignore"
+        if not ignore.exists():
+            ignore.touch(0o600)
+            ignore.write_text("*\n")  # keys and texts lie here: no commit may take them along
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

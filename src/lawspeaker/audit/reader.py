@@ -158,5 +158,7 @@ def read_vkeys(home: Path) -> tuple[str, ...]:
 
 
 def _leaf(row: storage.Leaf) -> Leaf:
-    index, _, _, _, data = row
+    index, id_, subject, kind, data = row
+    if not records.indexed_as(data, id_, subject, kind):
+        raise LogError(f"the columns of record {index} are not what the record says: the log was tampered with")
     return Leaf(index, records.decode(data), data, leaf_digest(merkle.hash_leaf(data)))

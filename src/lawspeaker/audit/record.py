@@ -134,6 +134,12 @@ def decode_strictly(leaf: bytes) -> Record:
         raise LogError(f"a leaf is not a record: {error}") from error
 
 
+def indexed_as(leaf: bytes, id_: str, subject: str, kind: str) -> bool:
+    """Whether the database's columns say of a leaf what it says of itself: only the leaf is under the signed head."""
+    record = decode(leaf)
+    return (record.id, record.subject, record.kind) == (id_, subject, kind)
+
+
 def text_bytes(text: str) -> bytes:
     """A text as it is stored. Models emit lone surrogates; those pass, since a record must not fail on its
     content."""
