@@ -42,10 +42,7 @@ def severest(actions: Iterable[Action]) -> Action:
 
 
 def _action(principle: Principle, outcome: Outcome) -> Action:
-    if outcome == "inconclusive":
-        return "release" if principle.on_inconclusive == "note" else principle.on_inconclusive
-    if outcome != "violated" or principle.on_violation == "note":
+    if outcome not in {"violated", "inconclusive"}:
         return "release"
-    if principle.on_violation in {"revise", "redact"}:
-        return principle.otherwise
-    return "refuse" if principle.on_violation == "refuse" else "escalate"
+    done = principle.last_resort if outcome == "violated" else principle.on_inconclusive
+    return "release" if done == "note" else done

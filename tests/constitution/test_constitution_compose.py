@@ -163,3 +163,11 @@ def test_combining_whole_constitutions() -> None:
         combine([one, law(changed("severity: major", "severity: critical"))])
     with pytest.raises(ValueError, match="no constitution"):
         combine([])
+
+
+def test_escalating_is_no_stricter_than_a_revision_that_is_otherwise_refused(tmp_path: Path) -> None:
+    """With it, a person could approve what the base would have refused."""
+    base = changed("severity: major", "severity: major\n    otherwise: refuse")
+    with pytest.raises(ConstitutionError, match=r"6:19: on_violation of 'no-shouting': a violation that stays would"):
+        extended(tmp_path, "on_violation: escalate", base)
+    assert extended(tmp_path, "on_violation: refuse", base).principle("no-shouting").last_resort == "refuse"

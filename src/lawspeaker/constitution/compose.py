@@ -102,7 +102,18 @@ def _extended(base: Clause, clause: Clause, kinds: Kinds) -> Clause:
                 f"{field} of '{base.id}': {loss.what}; the base ({base.place}) forbids that"
             )
         stated[field], places[field] = value if loss else composed, place
-    return _with_cases(Clause(base.id, stated, places), clause.stated.get("cases", ()))
+    extended = Clause(base.id, stated, places)
+    _keeps_last_resort(effective, extended.principle(), clause.places.get("on_violation", clause.place), base.place)
+    return _with_cases(extended, clause.stated.get("cases", ()))
+
+
+def _keeps_last_resort(old: Principle, new: Principle, place: Place, base: Place) -> None:
+    """`escalate` is more than `revise`, and yet less than a revision that is refused when it does not help."""
+    if ON_INCONCLUSIVE.index(new.last_resort) < ON_INCONCLUSIVE.index(old.last_resort) and not old.overridable:
+        raise place.error(
+            f"on_violation of '{old.id}': a violation that stays would '{new.last_resort}', where the base "
+            f"({base}) would '{old.last_resort}'; state 'on_violation: {old.last_resort}'"
+        )
 
 
 def _with_cases(clause: Clause, cases: Sequence[Case]) -> Clause:

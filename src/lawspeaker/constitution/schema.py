@@ -83,6 +83,13 @@ class Principle(msgspec.Struct, frozen=True):
         """Where `field` was stated; the principle's own place for one that is a default."""
         return self.places.get(field) or self.places.get("id") or NOWHERE
 
+    @property
+    def last_resort(self) -> Literal["note", "escalate", "refuse"]:
+        """What is done with a violation that stays, after all that revising and redacting could do."""
+        if self.on_violation in {"revise", "redact"}:
+            return self.otherwise
+        return "note" if self.on_violation == "note" else "refuse" if self.on_violation == "refuse" else "escalate"
+
     def law(self) -> dict[str, object]:
         """What is normative, as plain data: everything but cases and places."""
         stated = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"cases", "places"}}
