@@ -167,7 +167,7 @@ def test_combining_whole_constitutions() -> None:
 
 def test_escalating_is_no_stricter_than_a_revision_that_is_otherwise_refused(tmp_path: Path) -> None:
     """With it, a person could approve what the base would have refused."""
-    base = changed("severity: major", "severity: major\n    otherwise: refuse")
+    base = changed("otherwise: escalate", "otherwise: refuse")
     with pytest.raises(ConstitutionError, match=r"6:19: on_violation of 'no-shouting': a violation that stays would"):
         extended(tmp_path, "on_violation: escalate", base)
     assert extended(tmp_path, "on_violation: refuse", base).principle("no-shouting").last_resort == "refuse"
