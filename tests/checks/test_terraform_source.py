@@ -55,6 +55,115 @@ def test_code_is_found_without_a_proper_fence(text: str) -> None:
     assert [finding.outcome for finding in judge(Text(text))] == ["violated"]
 
 
+ONE_LINE = 'resource "aws_s3_bucket_acl" "b" { acl = "public-read" }'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Sure:\n{OPEN}and then apply.",
+        "Sure:\n\n" + "".join(f"    {line}\n" for line in OPEN.splitlines()) + "\nDone.",
+        f"````markdown\n```text\n{OPEN}```\n````",
+        f"~~~\n```\n{OPEN}```\n~~~",
+        f"<pre>{OPEN}</pre>",
+        f'<pre class="code"><code>{OPEN}</code></pre>',
+        f"<details>\n<summary>Code</summary>\n\n{OPEN}\n</details>",
+        f"- {ONE_LINE}",
+        f"1. Use `{ONE_LINE}` here.",
+        f"Use {ONE_LINE}",
+        f"echo '{OPEN}' > main.tf",
+        f"cat > main.tf <<EOF\n{OPEN}EOF",
+        f'import os\ntf = """{OPEN}"""\n',
+        f"\ufeff{OPEN}",
+        OPEN.replace("\n", "\r"),
+        OPEN.replace(" ", "\u00a0"),
+        OPEN.replace(" {", " /* a\nb */ {", 1),
+        "/* first */ " + OPEN,
+        OPEN.replace('resource "', 'resource/**/"'),
+        'resource"aws_s3_bucket_acl""b"{\n  acl = "public-read"\n}\n',
+        OPEN.replace("= ", "= /* x */ "),
+        OPEN.replace("    acl", "\n  /* x */ acl"),
+    ],
+)
+def test_code_is_found_however_it_is_dressed(text: str) -> None:
+    assert "violated" in [finding.outcome for finding in judge(Text(text))]
+
+
+IN_JSON = '{"resource": {"aws_s3_bucket_acl": {"b": {"bucket": "b", "acl": "public-read"}}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OPEN.replace("resource", "res\u200bource"),
+        OPEN.replace("aws_s3_bucket_acl", "aws_s3\u200b_bucket_acl"),
+        OPEN.replace("resource", "ｒesource"),
+        OPEN.replace("aws_s3_bucket_acl", "aws_s3_bucket_ａcl"),
+        OPEN.replace('"', "\u201d"),
+        OPEN.replace('"', "&quot;"),
+        OPEN.replace('"', "&#34;"),
+        OPEN.replace("public-read", "public\u200b-read"),
+        OPEN.replace("public-read", "ｐublic-read"),
+        OPEN.replace("acl    =", "ａcl    ="),
+        OPEN.replace("acl    =", "ac\u200bl    ="),
+        IN_JSON,
+        f"```json\n{IN_JSON}\n```",
+        IN_JSON.replace('{"aws', '[{"aws').replace("}}}}", "}}}]}"),
+        "```diff\n" + "".join(f"+{line}\n" for line in OPEN.splitlines()) + "```",
+    ],
+)
+def test_what_is_disguised_or_in_another_form_is_inconclusive(text: str) -> None:
+    assert {finding.outcome for finding in judge(Text(text))} == {"inconclusive"}
+    assert {finding.outcome for finding in judge(Text(text, "main.tf"))} <= {"inconclusive", "violated"}
+    if text.startswith("{"):
+        call = judge(ToolCall("apply", json.dumps({"module": json.loads(text)})), scopes=frozenset({"tool_call"}))
+        assert {finding.outcome for finding in call} == {"inconclusive"}
+
+
+@pytest.mark.parametrize("name", ["main.tf.json", "x/terraform.tfvars.json"])
+def test_json_files_of_terraform_are_inconclusive(name: str) -> None:
+    assert [finding.outcome for finding in judge(Text("{}", name))] == ["inconclusive"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A \u201cresource\u201d is a thing { like this }, see &quot;docs&quot;.",
+        '# resource "aws_s3_bucket_acl" "b" {\n#   acl = "public-read"\n# }\n',
+        '-resource "aws_s3_bucket_acl" "b" {\n-  acl = "public-read"\n-}\n',
+        '// resource "aws_s3_bucket_acl" "b" {\n',
+    ],
+)
+def test_what_is_no_code_is_not_applicable(text: str) -> None:
+    assert [finding.outcome for finding in judge(Text(text))] == ["not_applicable"]
+
+
+VARIABLE = 'variable "acl" {\n  default = "%s"\n}\nresource "aws_s3_bucket_acl" "b" {\n  acl = var.acl\n}\n'
+PUBLIC, PRIVATE = 'acl = "public-read"\n', 'acl = "private"\n'
+
+
+@pytest.mark.parametrize(
+    ("default", "files", "expected"),
+    [
+        ("private", {"terraform.tfvars": PUBLIC}, "violated"),
+        ("public-read", {"terraform.tfvars": PRIVATE}, "upheld"),
+        ("private", {"a.auto.tfvars": PUBLIC, "terraform.tfvars": PRIVATE}, "violated"),
+        ("private", {"b.auto.tfvars": PRIVATE, "a.auto.tfvars": PUBLIC}, "upheld"),
+        ("private", {"prod.tfvars": PUBLIC}, "inconclusive"),
+        ("private", {"prod.tfvars": PRIVATE}, "upheld"),
+        ("private", {"terraform.tfvars": PUBLIC, "prod.tfvars": PRIVATE}, "inconclusive"),
+        ("private", {"terraform.tfvars": "acl = = \n"}, "inconclusive"),
+        ("private", {"prod.tfvars": "acl = {{{\n"}, "inconclusive"),
+        ("private", {"terraform.tfvars": "other = 1\n# none\n"}, "upheld"),
+        ("private", {"other/terraform.tfvars": PUBLIC}, "upheld"),
+    ],
+)
+def test_files_of_variables(default: str, files: dict[str, str], expected: str) -> None:
+    parts = [Text(text, f"infra/{name}") for name, text in files.items()]
+    found = judge(Text(VARIABLE % default, "infra/main.tf"), *parts)
+    assert [finding.outcome for finding in found] == [expected]
+
+
 def test_files_of_one_folder_are_one_module_and_spans_tell_them_apart() -> None:
     parts = (Text(BUCKET, "infra/main.tf"), Text(OPEN, "infra/acl.tf"))
     (finding,) = judge(*parts)
@@ -140,6 +249,11 @@ def test_no_number_of_unknowns_hides_a_violation() -> None:
 def test_a_file_that_is_too_large_is_not_read() -> None:
     program = "# " + "x" * MAX_CHARACTERS + "\n" + OPEN
     assert outcome("public-storage", program) == "inconclusive"
+
+
+def test_a_gulf_of_blanks_is_not_read() -> None:
+    assert outcome("public-storage", OPEN + " " * 300 + "\n") == "inconclusive"
+    assert outcome("public-storage", OPEN + "\n" * 200) == "violated"
 
 
 def test_offsets_are_characters_whatever_the_text_is_made_of() -> None:

@@ -10,11 +10,12 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.fences import fenced
+from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.regex import PatternSet, compiled
 from lawspeaker.checks.settings import fields, flag, missing, sentence, strings
 from lawspeaker.constitution.kinds import Check
-from lawspeaker.exchange import Exchange, Scope, Segment
-from lawspeaker.finding import Finding, span_of
+from lawspeaker.exchange import Exchange, Scope
+from lawspeaker.finding import Finding
 
 CHECK: Final = "pattern/deny"
 # More places than a person reads; a text with more is as violated as a text with these.
@@ -31,33 +32,41 @@ class PatternCheck(msgspec.Struct, frozen=True):
         found: list[Finding] = []
         read = False
         for segment in exchange.segments(scopes):
-            for start, end in self._places(segment):
-                read = True
-                found += self._matches(segment, start, end)
+            seen: set[tuple[int, str]] = set()
+            for reading in readings(segment):
+                for start, end in self._places(reading):
+                    read = True
+                    found += self._matches(reading, start, end, seen)
         if found:
             return found
         if read:
             return (Finding(self.principle, CHECK, "upheld", "Nothing here matches a pattern that is denied."),)
         return (Finding(self.principle, CHECK, "not_applicable", "There is no code to search."),)
 
-    def _places(self, segment: Segment) -> Iterator[tuple[int, int]]:
-        """What of `segment` is searched. A named text is a file, so all of it is code."""
-        if not self.code_only or segment.name:
-            yield 0, len(segment.text)
+    def _places(self, reading: Reading) -> Iterator[tuple[int, int]]:
+        """What is searched. A named text is a file or a tool call, so all of it is code."""
+        if not self.code_only or reading.segment.name or reading.segment.scope == "tool_call":
+            yield 0, len(reading.text)
             return
-        for block in fenced(segment.text):
+        for block in fenced(reading.text):
             yield block.start, block.end
 
-    def _matches(self, segment: Segment, start: int, end: int) -> Iterator[Finding]:
-        for _, first, last in self.deny.search(segment.text[start:end], _LIMIT):
-            span = span_of(segment, start + first, start + last)
+    def _matches(self, reading: Reading, start: int, end: int, seen: set[tuple[int, str]]) -> Iterator[Finding]:
+        """`seen` is what was found in other readings of the same part, with a better place."""
+        text = reading.text[start:end]
+        for pattern, first, last in self.deny.search(text, _LIMIT):
+            match = (pattern, text[first:last])
+            if reading.start is None and match in seen:
+                continue
+            seen.add(match)
+            span = reading.span(start + first, start + last)
             size = f"{last - first} characters"
             yield Finding(self.principle, CHECK, "violated", self.reason, (span,), size)
 
 
 class PatternKind:
     name: Final = "pattern"
-    version: Final = "1"
+    version: Final = "2"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "required": ["deny", "reason"],

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.settings import count, fields
 from lawspeaker.constitution.kinds import Check, SettingsError
 from lawspeaker.exchange import Exchange, Scope, Segment
@@ -39,14 +40,15 @@ class ShapeCheck(msgspec.Struct, frozen=True):
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found: list[Finding] = []
         for segment in exchange.segments(scopes):
-            found += self._size(segment)
+            # Decoded, a text has more lines and other characters than its JSON; the worst reading counts.
+            several = list(readings(segment))
+            found += self._size(segment, max(map(_lines, several)))
             for name in self.denied:
-                found += self._characters(segment, name)
+                found += next(filter(None, (list(self._characters(reading, name)) for reading in several)), ())
         return found or (Finding(self.principle, "shape/size", "upheld", "Size and characters are as allowed."),)
 
-    def _size(self, segment: Segment) -> Iterator[Finding]:
+    def _size(self, segment: Segment, lines: int) -> Iterator[Finding]:
         size = len(segment.text.encode("utf-8", "surrogatepass"))
-        lines = segment.text.count("\n") + (not segment.text.endswith("\n"))
         whole = span_of(segment, 0, len(segment.text))
         for rule, limit, actual, unit in (
             ("max-bytes", self.max_bytes, size, "bytes"),
@@ -56,19 +58,23 @@ class ShapeCheck(msgspec.Struct, frozen=True):
                 reason = f"The text has {actual} {unit}; {limit} are allowed."
                 yield Finding(self.principle, f"shape/{rule}", "violated", reason, (whole,))
 
-    def _characters(self, segment: Segment, name: str) -> Iterator[Finding]:
+    def _characters(self, reading: Reading, name: str) -> Iterator[Finding]:
         pattern, what = _FORBIDDEN[name]
-        for index, match in enumerate(pattern.finditer(segment.text)):
+        for index, match in enumerate(pattern.finditer(reading.text)):
             if index == _LIMIT:
                 return
-            span = span_of(segment, match.start(), match.end())
+            span = reading.span(match.start(), match.end())
             reason = f"The text has {what}."
             yield Finding(self.principle, f"shape/{name}", "violated", reason, (span,), f"U+{ord(match[0]):04X}")
 
 
+def _lines(reading: Reading) -> int:
+    return reading.text.count("\n") + (not reading.text.endswith("\n"))
+
+
 class ShapeKind:
     name: Final = "shape"
-    version: Final = "1"
+    version: Final = "2"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "minProperties": 1,

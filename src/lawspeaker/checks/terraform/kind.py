@@ -9,7 +9,7 @@ import msgspec
 from lawspeaker.checks.settings import missing, strings
 from lawspeaker.checks.terraform.module import Module, module
 from lawspeaker.checks.terraform.rules import RULES
-from lawspeaker.checks.terraform.source import Code, Source, code_in
+from lawspeaker.checks.terraform.source import Code, Written, code_in
 from lawspeaker.checks.terraform.verdict import Rule, Verdict
 from lawspeaker.constitution.kinds import Check, SettingsError
 from lawspeaker.exchange import Exchange, Scope
@@ -38,9 +38,10 @@ class TerraformCheck(msgspec.Struct, frozen=True):
             found.append(Finding(self.principle, check, "inconclusive", reason, (foreign.span,)))
         return found or [Finding(self.principle, check, "not_applicable", "There is nothing here that it judges.")]
 
-    def _program(self, rule: Rule, check: str, program: Sequence[Source]) -> Iterator[Finding]:
+    def _program(self, rule: Rule, check: str, program: Written) -> Iterator[Finding]:
         """What `rule` finds in one program: what is wrong or unknown, else one finding that all is well."""
-        read = module(tuple(source.text for source in program))
+        sources = program.sources
+        read = module(tuple(source.text for source in sources), program.given, program.perhaps)
         verdicts = sorted(
             dict.fromkeys(verdict for judgement in rule.judgements for verdict in judgement(read)),
             key=lambda verdict: (verdict.place.file, verdict.place.start),
@@ -48,11 +49,11 @@ class TerraformCheck(msgspec.Struct, frozen=True):
         violated = [verdict for verdict in verdicts if verdict.outcome == "violated"][:_LIMIT]
         judged = violated + [verdict for verdict in verdicts if verdict.outcome == "inconclusive"][:_LIMIT]
         for verdict in judged:
-            span = program[verdict.place.file].span(verdict.place.start, verdict.place.end)
+            span = sources[verdict.place.file].span(verdict.place.start, verdict.place.end)
             yield Finding(self.principle, check, verdict.outcome, f"{verdict.reason}.", (span,))
         fine = [verdict for verdict in verdicts if verdict.outcome == "upheld"]
         if read.broken and not judged and (fine or _matters(rule, read)):
-            span = span_of(program[0].segment, 0, len(program[0].segment.text))
+            span = span_of(sources[0].segment, 0, len(sources[0].segment.text))
             yield Finding(self.principle, check, "inconclusive", _UNREAD, (span,))
         elif fine and not judged:
             yield Finding(self.principle, check, "upheld", _well(fine))
@@ -70,7 +71,7 @@ def _well(fine: Sequence[Verdict]) -> str:
 
 class TerraformKind:
     name: Final = "terraform"
-    version: Final = "1"
+    version: Final = "2"
     schema: Final[Mapping[str, object]] = {
         "description": "Ids of rules.",
         "anyOf": [{"enum": list(RULES)}, {"type": "array", "minItems": 1, "items": {"enum": list(RULES)}}],

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.terraform.parse import parse
+from lawspeaker.checks.terraform.parse import assignments, parse
 from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Program
 from lawspeaker.checks.terraform.values import Scope, Unknown, Value
 
@@ -91,10 +91,11 @@ class Module(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=32)
-def module(texts: tuple[str, ...]) -> Module:
-    """The module whose files have `texts`. Never raises."""
+def module(texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[str, ...] = ()) -> Module:
+    """The module whose files have `texts`. `given` are the files of variables that Terraform reads by itself, in its
+    order; `perhaps`, those that somebody may name. Never raises."""
     programs = [parse(text) for text in texts]
-    scope = Scope(_defaults(programs), _locals(programs))
+    scope = Scope(_variables(programs, given, perhaps), _locals(programs))
     resources: dict[str, list[Resource]] = {}
     for file, program in enumerate(programs):
         for block in program.blocks:
@@ -111,13 +112,20 @@ def module(texts: tuple[str, ...]) -> Module:
     return Module(texts, frozen, tuple(unread + broken), bool(unread or broken))
 
 
-def _defaults(programs: Sequence[Program]) -> dict[str, Expression]:
-    return {
+def _variables(programs: Sequence[Program], given: Sequence[str], perhaps: Sequence[str]) -> dict[str, Expression]:
+    """What variables come to: their defaults, over them the files that are read. A variable that another file would
+    change is unknown; so are all where a file cannot be read."""
+    known: dict[str, Expression] = {
         block.labels[0]: block.attributes["default"].value
         for program in programs
         for block in program.blocks
         if block.type == "variable" and block.labels and "default" in block.attributes
     }
+    for values, whole in map(assignments, given):
+        known = {**known, **values} if whole else {}
+    for values, whole in map(assignments, perhaps):
+        known = {name: value for name, value in known.items() if whole and values.get(name, value) == value}
+    return known
 
 
 def _locals(programs: Sequence[Program]) -> dict[str, Expression]:

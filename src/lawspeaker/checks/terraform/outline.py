@@ -17,7 +17,7 @@ class Outline(msgspec.Struct, frozen=True):
 def outline(exchange: Exchange) -> Outline:
     """The outline of the Terraform in the answer of `exchange`."""
     code = code_in(exchange, frozenset({"answer"}))
-    programs = [parse(source.text) for program in code.programs for source in program]
+    programs = [parse(source.text) for program in code.programs for source in program.sources]
     blocks = [block for program in programs for block in program.blocks]
     return Outline(
         frozenset(".".join(block.labels) for block in blocks if block.type == "resource"),

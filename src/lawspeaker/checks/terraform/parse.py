@@ -7,6 +7,7 @@ characters.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
@@ -16,20 +17,29 @@ import tree_sitter
 import tree_sitter_hcl
 
 from lawspeaker.checks.terraform.expressions import TooDeepError, expression, unquote
-from lawspeaker.checks.terraform.syntax import Attribute, Block, Opaque, Program
+from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Opaque, Program
 
 # Beyond this the parser takes seconds; no person writes such a file, and inconclusive says that it was not read.
 MAX_CHARACTERS: Final = 1_000_000
+# The parser's repair of errors takes time by the square of a run of blanks, and nobody writes such a run.
+_GULF: Final = re.compile(r"\s{300}")
 _MAX_DEPTH: Final = 20
 _LANGUAGE: Final = tree_sitter.Language(tree_sitter_hcl.language())
-_NAME: Final = r'[ \t]+"?[A-Za-z_][\w-]*"?'
+# Between the words of a header: nothing that a search could divide in two ways, and comments only up to a length, so
+# that a text full of openings takes linear time.
+_GAP: Final = r"(?>[ \t]|/\*(?:[^*]|\*(?!/)){0,400}+\*/)"
+_NAME: Final = rf'(?:{_GAP}++"?[A-Za-z_][\w-]*+"?|"[A-Za-z_][\w-]*+")'
 _DECLARES: Final = (
     rf"(?:(?:resource|data|ephemeral){_NAME}{_NAME}"
-    r'|(?:variable|module|output|provider|check)[ \t]+"[\w-]+"'
-    r"|(?:locals|terraform)(?=[ \t]*\{[ \t]*(?:#.*)?\r?$))"
+    rf'|(?:variable|module|output|provider|check){_GAP}*+"[\w-]++"'
+    r"|(?:locals|terraform)(?=[ \t]*+\{[ \t]*+(?:#.*)?\r?$))"
+    rf"{_GAP}*+\{{"
 )
 # What starts a top-level block, and so tells Terraform from other text.
-HEADER: Final = re.compile(rf"^[ \t]*{_DECLARES}[ \t]*\{{", re.MULTILINE)
+HEADER: Final = re.compile(rf"^{_GAP}*+{_DECLARES}", re.MULTILINE)
+# What stands before it on its line where it stands in prose, in a list, between tags or in a shell command. A line
+# that a diff adds or removes is none, and neither is a comment.
+BEFORE_HEADER: Final = re.compile(rf"^(?![ \t]*+(?:#|//|/\*|$)|[+-]\w)[^\n#]*?(?<![\w.-])(?={_DECLARES})", re.MULTILINE)
 # Words between blocks (an unfenced answer, an ellipsis) are no code, so nothing is lost in not reading them.
 _CODE: Final = re.compile(r'[={}"]')
 
@@ -37,7 +47,7 @@ _CODE: Final = re.compile(r'[={}"]')
 @lru_cache(maxsize=64)
 def parse(text: str) -> Program:
     """The blocks of `text`. Never raises."""
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > MAX_CHARACTERS or _GULF.search(text):
         return Program((), ((0, len(text)),))
     program = _read(text, 0)
     if not program.unread and not any(block.broken for block in program.blocks):
@@ -52,6 +62,20 @@ def parse(text: str) -> Program:
         tuple(block for piece in pieces for block in piece.blocks),
         tuple(place for piece in pieces for place in piece.unread),
     )
+
+
+def assignments(text: str) -> tuple[dict[str, Expression], bool]:
+    """The values that a file of variables sets, and whether all of it could be read. Never raises."""
+    if len(text) > MAX_CHARACTERS or _GULF.search(text):
+        return {}, False
+    root = tree_sitter.Parser(_LANGUAGE).parse(_one_byte_each(text)).root_node
+    bodies = [node for node in root.children if node.type == "body"]
+    reader = _Reader(text, 0)
+    try:
+        found = [reader.body(body, 0)[0] for body in bodies]
+    except TooDeepError:
+        return {}, False
+    return {name: attribute.value for part in found for name, attribute in part.items()}, not root.has_error
 
 
 def _read(text: str, offset: int) -> Program:
@@ -91,6 +115,11 @@ def _one_byte_each(text: str) -> bytes:
     return re.sub(r"[^\x00-\x7f]", lambda char: "x" if char[0].isalnum() else "?", text).encode()
 
 
+def _as_it_seems(name: str) -> bool:
+    """Whether a name is written in its plain form: `ａcl` is another name than `acl`."""
+    return name.isascii() or unicodedata.normalize("NFKC", name) == name
+
+
 class _Reader:
     """Turns the parser's nodes into plain values."""
 
@@ -113,7 +142,7 @@ class _Reader:
                 header = child.end_byte
             elif child.type == "body":
                 body = child
-        attributes, blocks = self._body(body, depth) if body else ({}, ())
+        attributes, blocks = self.body(body, depth) if body else ({}, ())
         return Block(
             words[0] if words else "",
             tuple(words[1:]),
@@ -122,10 +151,10 @@ class _Reader:
             node.start_byte + self._offset,
             header + self._offset,
             node.end_byte + self._offset,
-            node.has_error,
+            node.has_error or not all(map(_as_it_seems, (*words[:2], *attributes))),
         )
 
-    def _body(self, node: tree_sitter.Node, depth: int) -> tuple[dict[str, Attribute], tuple[Block, ...]]:
+    def body(self, node: tree_sitter.Node, depth: int) -> tuple[dict[str, Attribute], tuple[Block, ...]]:
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
         for child in node.children:

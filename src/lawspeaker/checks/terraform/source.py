@@ -4,18 +4,20 @@ In files by their name, in fenced code whatever its label says, between the fenc
 tool call's arguments. Spans always refer to the text of the part; inside a tool call's JSON they cover all
 of it, since its escapes have no place of their own in the program."""
 
-import json
+import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from lawspeaker.checks.fences import fenced
+from lawspeaker.checks.readings import Reading, decoded
 from lawspeaker.checks.regex import PatternSet
-from lawspeaker.checks.terraform.parse import HEADER, parse
+from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, parse
+from lawspeaker.checks.terraform.values import DISGUISE
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import Span, span_of
 
@@ -23,6 +25,17 @@ _LABELS: Final = frozenset({"hcl", "hcl2", "terraform", "tf", "opentofu"})
 # The marks of a block quote, which are not part of the code in it.
 _QUOTE: Final = re.compile(r"^[ \t]*>[ \t>]*", re.MULTILINE)
 _LAST_BRACE: Final = re.compile(r"^[ \t]*\}[ \t\r]*$", re.MULTILINE)
+_LONE_RETURN: Final = re.compile(r"\r(?!\n)")
+_BLANKS: Final = {0xFEFF: " ", 0xA0: " ", 0x85: "\n", 0x2028: "\n", 0x2029: "\n", 0x0B: "\n", 0x0C: "\n"}
+# What hides a block from the parser and not from a reader, and what it stands for.
+_DISGUISES: Final = re.compile(rf"{DISGUISE.pattern}|[\u201c-\u201f\uff02\uff5b]|&(?:#|quot;)")
+_PLAIN: Final[Mapping[int, str | None]] = {
+    **dict.fromkeys((0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070))),
+    0xFEFF: None,
+    **{0xFF01 + shift: chr(0x21 + shift) for shift in range(94)},
+    **dict.fromkeys(range(0x201C, 0x2020), '"'),
+}
+_JSON: Final = "Terraform in JSON"
 # Other infrastructure code, which no rule can read yet: every pattern of a language must occur.
 _FOREIGN: Final = (
     ("CloudFormation", r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),
@@ -30,25 +43,11 @@ _FOREIGN: Final = (
     ("Kubernetes YAML", r"(?m)^[ \t>]*kind:[ \t]*\w"),
     ("Azure templates", r"(?m)schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\."),
     ("Pulumi or CDK programs", r"\b(?:import|from|require\().{0,80}\b(?:aws[-_]cdk|pulumi)"),
+    ("diffs of Terraform", r'(?m)^[ \t>]*\+[ \t]*(?:resource|data|module)[ \t]+"\w'),
+    (_JSON, r'"(?:resource|data)"\s*:\s*(?:\[\s*)?\{\s*"[a-z][a-z0-9]*_\w+"\s*:\s*[\[{]'),
     ("Terraform plans in JSON", r'"resource_changes"\s*:'),
 )
 _PATTERNS: Final = PatternSet([pattern for _, pattern in _FOREIGN], at_once=True)
-
-
-class Source(msgspec.Struct, frozen=True):
-    """A piece of Terraform: `text` stands at `start` of the segment, or somewhere in it where `start` is
-    None.
-    """
-
-    segment: Segment
-    text: str
-    start: int | None
-
-    def span(self, start: int, end: int) -> Span:
-        """The span of `text[start:end]` in the part that it came from."""
-        if self.start is None:
-            return span_of(self.segment, 0, len(self.segment.text))
-        return span_of(self.segment, self.start + start, self.start + end)
 
 
 class Foreign(msgspec.Struct, frozen=True):
@@ -58,10 +57,19 @@ class Foreign(msgspec.Struct, frozen=True):
     span: Span
 
 
-class Code(msgspec.Struct, frozen=True):
-    """All of it: each program is the sources of one module."""
+class Written(msgspec.Struct, frozen=True):
+    """The sources of one module, and the texts of its files of variables: those that Terraform reads by itself, in
+    its order, and those that somebody may name."""
 
-    programs: tuple[tuple[Source, ...], ...]
+    sources: tuple[Reading, ...]
+    given: tuple[str, ...]
+    perhaps: tuple[str, ...]
+
+
+class Code(msgspec.Struct, frozen=True):
+    """All of it."""
+
+    programs: tuple[Written, ...]
     foreign: tuple[Foreign, ...]
 
 
@@ -69,14 +77,30 @@ class Code(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=16)
 def code_in(exchange: Exchange, scopes: frozenset[Scope]) -> Code:
     """The infrastructure code in the segments of `scopes`."""
-    groups: dict[tuple[int, str], list[Source]] = {}
+    groups: dict[tuple[int, str], list[Reading]] = {}
+    variables: dict[tuple[int, str], list[Segment]] = {}
     foreign: list[Foreign] = []
     for segment in exchange.segments(scopes):
+        place = segment.message, _folder(segment)
+        if _is_file(segment) and segment.name.endswith(".tfvars"):
+            variables.setdefault(place, []).append(segment)
         for source in _sources(segment):
-            groups.setdefault((segment.message, _folder(segment)), []).append(source)
+            groups.setdefault(place, []).append(source)
         foreign += _foreign(segment)
-    programs = tuple(program for sources in groups.values() for program in _programs(sources))
-    return Code(programs, tuple(foreign))
+    programs = [
+        _written(program, variables.get(place, ()))
+        for place, sources in groups.items()
+        for program in _programs(sources)
+    ]
+    return Code(tuple(programs), tuple(foreign))
+
+
+def _written(sources: tuple[Reading, ...], variables: Sequence[Segment]) -> Written:
+    named = {PurePosixPath(segment.name).name: segment.text for segment in variables}
+    automatic = sorted(name for name in named if name.endswith(".auto.tfvars"))
+    order = [name for name in ("terraform.tfvars", *automatic) if name in named]
+    others = (text for name, text in named.items() if name not in order)
+    return Written(sources, tuple(named[name] for name in order), tuple(others))
 
 
 def _folder(segment: Segment) -> str:
@@ -88,26 +112,49 @@ def _is_file(segment: Segment) -> bool:
     return bool(segment.name) and segment.scope != "tool_call"
 
 
-def _sources(segment: Segment) -> Iterator[Source]:
-    text = segment.text
-    if _is_file(segment) and segment.name.endswith(".tf"):
-        yield Source(segment, text, 0)
+def _is_program(segment: Segment) -> bool:
+    return _is_file(segment) and segment.name.endswith((".tf", ".tofu"))
+
+
+def _texts(arguments: str) -> list[str]:
+    """The strings in a tool call's arguments; both ways to read them where they are no JSON."""
+    alone, together = decoded(arguments)
+    return alone or [arguments, together]
+
+
+def _levelled(text: str) -> str:
+    """Every line end and space as the parser knows it, each one character, so that offsets stay."""
+    return _LONE_RETURN.sub("\n", text.translate(_BLANKS))
+
+
+def _bare(text: str) -> str:
+    """Without what prose puts before a block: quote marks, list marks, tags, the start of a command."""
+    text = _levelled(text)
+    for marks in (_QUOTE, BEFORE_HEADER):
+        text = marks.sub(lambda mark: " " * len(mark[0]), text)
+    return text
+
+
+def _sources(segment: Segment) -> Iterator[Reading]:
+    if _is_program(segment):
+        yield Reading(segment, _levelled(segment.text), 0)
         return
     if segment.scope == "tool_call":
-        yield from (Source(segment, inner, None) for inner in _strings(text) if HEADER.search(inner))
+        texts = (_bare(text) for text in _texts(segment.text))
+        yield from (Reading(segment, text, None) for text in texts if HEADER.search(text))
         return
-    text = _QUOTE.sub(lambda marks: " " * len(marks[0]), text)  # as many, so that offsets stay
+    text = _bare(segment.text)
     end = 0
     for block in fenced(text):
         yield from _raw(segment, text, end, block.start)
         inner = text[block.start : block.end]
         if block.label in _LABELS or HEADER.search(inner):
-            yield Source(segment, inner, block.start)
+            yield Reading(segment, inner, block.start)
         end = block.end
     yield from _raw(segment, text, end, len(text))
 
 
-def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Source]:
+def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Reading]:
     """Terraform outside of fences: from the first line of a block to the last brace that closes one.
     What is cut off, or stands on one line, runs to the end."""
     first = HEADER.search(text, start, end)
@@ -116,10 +163,10 @@ def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Source]:
         last = braces[-1].end() if braces else end
         if HEADER.search(text, last, end):
             last = end
-        yield Source(segment, text[first.start() : last], first.start())
+        yield Reading(segment, text[first.start() : last], first.start())
 
 
-def _programs(sources: Sequence[Source]) -> list[tuple[Source, ...]]:
+def _programs(sources: Sequence[Reading]) -> list[tuple[Reading, ...]]:
     """One module, unless two sources declare the same resource: then they are versions of each other, and
     what is safe in one says nothing about the other."""
     seen: set[tuple[str, ...]] = set()
@@ -134,41 +181,38 @@ def _programs(sources: Sequence[Source]) -> list[tuple[Source, ...]]:
 def _foreign(segment: Segment) -> Iterator[Foreign]:
     text = segment.text
     whole = span_of(segment, 0, len(text))
-    if _is_file(segment) and segment.name.endswith(".tf.json"):
-        yield Foreign("Terraform in JSON", whole)
-    if _is_file(segment) and segment.name.endswith(".tf"):
-        return
     found: dict[str, Span] = {}
+    texts = [text, *_texts(text)] if segment.scope == "tool_call" else [text]
+    if any(map(_is_disguised, texts)):
+        found["Terraform in disguise (hidden or look-alike characters)"] = whole
+    if _is_file(segment) and segment.name.endswith((".tf.json", ".tofu.json", ".tfvars.json")):
+        found[_JSON] = whole
     if segment.scope == "tool_call":
-        for inner in _strings(text):
+        for inner in texts:
             found.update(dict.fromkeys(_languages(inner), whole))
-    else:
-        for block in fenced(text):
-            for language in _languages(text[block.start : block.end]):
-                found.setdefault(language, span_of(segment, block.start, block.end))
-        if not found:
+    elif not _is_program(segment):
+        fences = [(language, block) for block in fenced(text) for language in _languages(text[block.start : block.end])]
+        for language, block in fences:
+            found.setdefault(language, span_of(segment, block.start, block.end))
+        if not fences:
             found.update(dict.fromkeys(_languages(text), whole))
     yield from (Foreign(language, span) for language, span in found.items())
+
+
+def _is_disguised(text: str) -> bool:
+    """Whether a reader sees blocks of Terraform that the parser does not: with invisible characters, full-width
+    letters, typographic quotes or HTML's escapes."""
+    if not _DISGUISES.search(text):
+        return False
+    plain = html.unescape(text.translate(_PLAIN))
+    return bool(_headers(plain) - _headers(text))
+
+
+def _headers(text: str) -> set[str]:
+    return {header[0].strip() for header in HEADER.finditer(_bare(text))}
 
 
 def _languages(text: str) -> list[str]:
     occurring = {index for index, _, _ in _PATTERNS.search(text, 1)}
     absent = {language for index, (language, _) in enumerate(_FOREIGN) if index not in occurring}
     return [language for language in dict(_FOREIGN) if language not in absent]
-
-
-def _strings(arguments: str) -> Iterator[str]:
-    """Every string in a tool call's arguments; the arguments themselves where they are not JSON."""
-    try:
-        stack: list[Any] = [json.loads(arguments)]
-    except (ValueError, RecursionError):
-        yield arguments
-        return
-    while stack:
-        top = stack.pop()
-        if isinstance(top, dict):
-            stack.extend(reversed(top.values()))
-        elif isinstance(top, list):
-            stack.extend(reversed(top))
-        elif isinstance(top, str):
-            yield top

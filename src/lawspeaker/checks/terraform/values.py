@@ -7,6 +7,7 @@ doubling end in `Unknown` too."""
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -30,6 +31,10 @@ _MAX_TEXT: Final = 1_000_000
 _MAX_ITEMS: Final = 10_000
 _MAX_LEAVES: Final = 2_000
 _MAX_TURNS: Final = 1_000
+# Characters that are invisible, and the full-width forms of what ASCII has for names and values.
+DISGUISE: Final = re.compile(
+    "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\uff0a\uff0d-\uff1a\uff21-\uff5a]"
+)
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -84,7 +89,7 @@ class Scope:
 
     def evaluate(self, expression: Expression) -> Value:
         if isinstance(expression, Literal):
-            return expression.value
+            return _legible(expression.value)
         if isinstance(expression, Opaque):
             return Unknown(" and ".join(expression.names) or "an expression", tuple(map(_address, expression.names)))
         return _EVALUATORS[type(expression)](self, expression)
@@ -142,6 +147,13 @@ class Scope:
             if isinstance(name, str):
                 result[name] = self.evaluate(value)
         return result
+
+
+def _legible(value: Scalar) -> Value:
+    """A text with characters that nobody sees, or that look like others, is not what it seems."""
+    if isinstance(value, str) and not value.isascii() and DISGUISE.search(value):
+        return Unknown("a text with hidden or full-width characters")
+    return value
 
 
 def document(value: Value) -> Value:

@@ -1,0 +1,93 @@
+"""What a tool call's arguments decode to is judged, whatever they are written like."""
+
+import json
+import time
+
+import pytest
+
+from lawspeaker.checks.readings import decoded
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.exchange import Scope, ToolCall
+from lawspeaker.finding import Finding
+from tests.checks.judged import answer
+
+CALLS: frozenset[Scope] = frozenset({"tool_call"})
+STOP = {"deny": r"cloudtrail\s+stop-logging", "reason": "The log stays on."}
+KEY = "AKIA" + "Q7X2M9ZKLW4PTE8R"
+
+
+def judge(kind: str, settings: object, arguments: str) -> list[Finding]:
+    return list(KINDS[kind].prepare(settings, "p").examine(answer(ToolCall("run", arguments)), CALLS))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        r'{"command":"aws cloudtrail stop\u002dlogging"}',
+        r'{"command":"aws cloudtrail\tstop-logging"}',
+        r'{"aws cloudtrail stop\u002dlogging": 1}',
+        r'{"command":"aws cloudtrail stop\u002dlogging", "command": "ls"}',
+        r'{"a": [{"command":"aws cloudtrail stop\u002dlogging"}]}',
+        r'{"arguments":"{\"command\":\"aws cloudtrail stop\\u002dlogging\"}"}',
+        '{"command":["aws", "cloudtrail", "stop-logging"]}',
+        r'{"n": ' + "1" * 9000 + r', "command":"aws cloudtrail stop\u002dlogging"}',
+        r'{"command":"aws cloudtrail stop\u002dlogging",}',
+        "{'command':'aws cloudtrail stop\\u002dlogging'}",
+        "[" * 100_000 + r'"aws cloudtrail stop\u002dlogging"',
+        ' \ufeff"aws cloudtrail stop\\u002dlogging"',
+    ],
+)
+def test_a_pattern_finds_what_is_escaped(arguments: str) -> None:
+    (finding,) = judge("pattern", STOP, arguments)
+    assert finding.outcome == "violated"
+    assert (finding.spans[0].start, finding.spans[0].end) == (0, len(arguments))
+
+
+def test_what_stands_as_it_is_keeps_its_place_and_is_found_once() -> None:
+    arguments = '{"command": "aws cloudtrail stop-logging"}'
+    (finding,) = judge("pattern", STOP, arguments)
+    assert arguments[finding.spans[0].start : finding.spans[0].end] == "cloudtrail stop-logging"
+    (finding,) = judge("secrets", {}, json.dumps({"text": KEY}))
+    assert finding.spans[0].end - finding.spans[0].start == len(KEY)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        json.dumps({"text": KEY}).replace("AKIA", r"\u0041KIA"),
+        r'{"p\u0061ssword": "x9!horse-battery"}',
+        '{"password": "x9!h\\u006frse-battery"}',
+    ],
+)
+def test_an_escaped_secret_is_found(arguments: str) -> None:
+    assert {finding.outcome for finding in judge("secrets", {}, arguments)} == {"violated"}
+
+
+def test_the_shape_of_what_is_decoded_counts() -> None:
+    denied = {"invisible": "deny", "control": "deny", "max_lines": 3}
+    assert [finding.check for finding in judge("shape", denied, r'{"a": "x\u202ey"}')] == ["shape/invisible"]
+    assert [finding.check for finding in judge("shape", denied, r'{"a": "x\u001b[0m"}')] == ["shape/control"]
+    assert [finding.check for finding in judge("shape", denied, r'{"a": "1\n2\n3\n4"}')] == ["shape/max-lines"]
+    assert [finding.outcome for finding in judge("shape", denied, r'{"a": "1\n2\n3"}')] == ["upheld"]
+
+
+def test_escaped_terraform_is_found() -> None:
+    program = 'resource "aws_s3_bucket_acl" "b" {\n  acl = "public-read"\n}\n'
+    escaped = "".join(f"\\u{ord(char):04x}" for char in program)
+    for arguments in (f'{{"content": "{escaped}"}}', json.dumps({"call": f'{{"content": "{escaped}"}}'})):
+        assert "violated" in [finding.outcome for finding in judge("terraform", ["public-storage"], arguments)]
+
+
+def test_decoding_is_bounded() -> None:
+    began = time.monotonic()
+    for arguments in (
+        json.dumps(["a"] * 200_000),
+        json.dumps({str(i): str(i) for i in range(100_000)}),
+        "\\" * 200_000,
+        '"' * 200_000,
+        "{" * 200_000,
+    ):
+        assert any(decoded(arguments))
+        assert judge("pattern", STOP, arguments)
+        assert judge("secrets", {}, arguments)
+    assert time.monotonic() - began < 10
