@@ -1,4 +1,4 @@
-"""A checkpoint of the training as the files that everybody loads: half precision, Llama's names, `DIGEST.txt` beside."""
+"""A checkpoint as the files that everybody loads: half precision, Llama's names, `DIGEST.txt` beside."""
 
 import json
 import shutil

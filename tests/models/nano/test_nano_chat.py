@@ -70,7 +70,7 @@ def test_nobody_can_write_a_special_token() -> None:
 
 
 def test_a_prompt_beyond_the_context_is_refused_with_its_size(nano: Nano) -> None:
-    with pytest.raises(ModelError, match=r"^nano: the prompt has \d{5} tokens; the limit is 1535$"):
+    with pytest.raises(ModelError, match=r"^nano: the prompt has \d{4} tokens; the limit is 1535$"):
         asyncio.run(nano.complete(_user("bucket " * 9000), Sampling()))
 
 

@@ -30,7 +30,8 @@ def theirs():
 
 
 def _prompts() -> list[tasks.Sample]:
-    rng, law = Random(7), Law()
+    """Of ordinary length: beyond 1,000 tokens `transformers` itself is 2e-4 away from double precision."""
+    rng, law = Random(8), Law()
     every = tasks.BREAKABLE
     return [
         tasks.answering(rng, every),
