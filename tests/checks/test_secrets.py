@@ -9,7 +9,7 @@ import pytest
 
 from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT
-from lawspeaker.checks.secrets import entropy, find, is_placeholder
+from lawspeaker.checks.secrets import entropy, find, is_placeholder, shown
 from tests.checks.judged import findings
 
 SOURCES = [*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT]
@@ -180,8 +180,27 @@ def test_placeholders_do_not_hide_what_follows() -> None:
     assert [finding.spans[0].line for finding in findings("secrets", {}, text)] == [101]
 
 
+@pytest.mark.parametrize("count", [20, 300])
+def test_example_keys_do_not_hide_a_real_one(count: int) -> None:
+    text = "AKIAIOSFODNN7EXAMPLE\n" * count + POSITIVES["aws-access-key"]
+    assert [finding.spans[0].line for finding in findings("secrets", {}, text)] == [count + 1]
+
+
+def test_allowed_values_do_not_hide_what_follows() -> None:
+    allowed, real = POSITIVES["github-token"], "ghp_" + fill(MIXED[::-1], 36)
+    found = findings("secrets", {"allow": allowed}, f"{allowed}\n" * 300 + real)
+    assert [finding.spans[0].line for finding in found] == [301]
+
+
 def test_one_place_is_one_finding() -> None:
     assert len(findings("secrets", {}, f'password = "{POSITIVES["github-token"]}"')) == 1
+
+
+def test_a_name_that_holds_a_secret_is_not_shown() -> None:
+    assert shown("aws_s3_bucket.logs") == "aws_s3_bucket.logs"
+    assert shown("aws_s3_bucket." + POSITIVES["aws-access-key"]) == "…"
+    assert shown(POSITIVES["aws-access-key"] + "_password") == "…"
+    assert shown("n" * 81) == "…"
 
 
 def test_entropy_and_placeholders() -> None:

@@ -75,7 +75,14 @@ IDENTITY: list[tuple[Outcome, str]] = [
     ("violated", resource("aws_iam_role_policy_attachment", f'policy_arn = "{ADMINISTRATOR}"')),
     ("violated", resource("azurerm_role_definition", "permissions {", '  actions = ["*"]', "}")),
     ("violated", resource("aws_sqs_queue_policy", STATEMENT % ("Allow", "Action", '"*"'))),
+    ("violated", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '"s3:?*"'))),
+    ("violated", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '"s3:*?*"'))),
+    ("violated", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '"ia?:*"'))),
+    ("violated", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '"i*:Get*"'))),
+    ("violated", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '"*:*"'))),
+    ("violated", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '"**"'))),
     ("upheld", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '["s3:GetObject", "s3:Put*"]'))),
+    ("upheld", resource("aws_iam_policy", STATEMENT % ("Allow", "Action", '"s3:*Tagging"'))),
     ("upheld", resource("aws_iam_policy", STATEMENT % ("Deny", "Action", '"*"'))),
     ("upheld", DOCUMENT % ("", '["s3:GetObject"]')),
     ("upheld", DOCUMENT % (PRINCIPAL, '["kms:*"]')),
@@ -148,4 +155,38 @@ def test_a_secret_is_reported_once_and_at_its_line() -> None:
     found = findings("terraform", ["plain-text-secret"], program, "main.tf")
     assert [(finding.reason, finding.spans[0].line) for finding in found] == [
         ("aws_db_instance.x: password stands in plain text.", 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("*", "every action"),
+        ("*:*", "every action"),
+        ("s3:?*", "every action of s3"),
+        ("ia?:*", "actions of whole groups of services"),
+        ("AK" + "IAQ7ZK3MN5VX2JH4TB:*", "every action of …"),
+    ],
+)
+def test_a_wildcard_is_put_in_words(action: str, words: str) -> None:
+    program = resource("aws_iam_policy", STATEMENT % ("Allow", "Action", f'"{action}"'))
+    assert reasons("wildcard-action", program) == [f"aws_iam_policy.x: a statement allows {words}."]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['tags = {{ {key}_password = "c0rrect-horse" }}', 'environment = {{ "{key}-token" = "9f8e7d6c5b4a" }}', "# {key}"],
+)
+def test_a_name_that_is_a_key_is_not_repeated(line: str) -> None:
+    key = "AK" + "IAQ7ZK3MN5VX2JH4TB"
+    found = findings("terraform", ["plain-text-secret"], resource("aws_instance", line.format(key=key)), "main.tf")
+    assert {finding.outcome for finding in found} == {"violated"}
+    assert not any(key in finding.reason + finding.evidence for finding in found)
+
+
+def test_a_label_that_is_a_key_is_not_repeated_where_the_key_is_reported() -> None:
+    key = "AK" + "IAQ7ZK3MN5VX2JH4TB"
+    found = findings("terraform", ["plain-text-secret"], resource("aws_instance", name=key), "main.tf")
+    assert [(finding.outcome, finding.reason) for finding in found] == [
+        ("violated", "…: a AWS access key id stands in plain text.")
     ]

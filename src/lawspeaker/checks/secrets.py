@@ -8,21 +8,25 @@ are exact, so that it can be redacted.
 
 import math
 import re
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.private_keys import key_end
+from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.regex import PatternSet, compiled
-from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT, Format
+from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT, PRIVATE_KEY, Format
 from lawspeaker.checks.settings import fields, strings
 from lawspeaker.constitution.kinds import Check
 from lawspeaker.exchange import Exchange, Scope
-from lawspeaker.finding import Finding, span_of
+from lawspeaker.finding import Finding
 
 # For each pattern: more places than a person reads.
 _LIMIT: Final = 100
+_LONGEST_NAME: Final = 80
 _NONE: Final = PatternSet(())
 _PASSWORD: Final = Format("assigned-password", "password", "", "")
 _KEY: Final = Format("assigned-secret", "secret", "", "")
@@ -52,21 +56,34 @@ class Secret(msgspec.Struct, frozen=True):
     @property
     def evidence(self) -> str:
         """What may be shown of it: the prefix that every token of its format has, and the length."""
-        shown = f"{self.format.prefix}…, " if self.format.prefix else ""
-        return f"{shown}{self.end - self.start} characters"
+        prefix = f"{self.format.prefix}…, " if self.format.prefix else ""
+        return f"{prefix}{self.end - self.start} characters"
 
 
-def find(text: str) -> list[Secret]:
-    """The secrets in `text`, in order and without overlaps; a documented format goes before a mere
-    context."""
+def find(text: str, allow: PatternSet = _NONE) -> list[Secret]:
+    """The secrets in `text` that `allow` does not match, in order and without overlaps; a documented format goes
+    before a mere context. All of the text is read; the limit counts only what is returned, so that neither
+    placeholders nor what is allowed can hide what follows."""
     found: list[Secret] = []
     counts: Counter[int] = Counter()
-    for index, start, end in _ALL.search(text):
-        # Only secrets count against the limit: placeholders before one must not hide it.
-        if counts[index] < _LIMIT and _is_secret(_MEANINGS[index], text[start:end]):
-            counts[index] += 1
-            found.append(Secret(_MEANINGS[index], start, end))
-    return list(_apart(found))
+    for index, start, match_end in _ALL.search(text):
+        if counts[index] >= _LIMIT:
+            continue
+        format = _MEANINGS[index]
+        end = key_end(text, match_end) if format is PRIVATE_KEY else match_end
+        if end is None or not _is_secret(format, text[start:end]) or allow.fullmatch(text[start:end]):
+            continue
+        counts[index] += 1
+        found.append(Secret(format, start, end))
+    return _apart(found)
+
+
+def shown(name: str) -> str:
+    """`name` as a reason may show it, since reasons go to reports: whole, or not at all where it holds a secret or
+    is longer than names are."""
+    # A word ends at an underscore here, which it does not for a pattern: `AKIA…_password`.
+    holds = len(name) > _LONGEST_NAME or find(name) or find(name.replace("_", " "))
+    return "…" if holds else name
 
 
 def is_placeholder(value: str) -> bool:
@@ -90,7 +107,8 @@ def _is_secret(format: Format, value: str) -> bool:
         return _plausible(value) and bool(re.search(r"[\d\W_]", value)) and entropy(value) * len(value) >= 16
     if format is _KEY:
         return _plausible(value) and bool(re.search(r"\d", value)) and len(value) >= 16 and entropy(value) >= 3
-    return not is_placeholder(value)
+    # What `key_end` took for a key's body is one, whatever words stand beside it.
+    return format is PRIVATE_KEY or not is_placeholder(value)
 
 
 def _plausible(value: str) -> bool:
@@ -98,14 +116,15 @@ def _plausible(value: str) -> bool:
     return not (re.search(r"\s", value) or is_placeholder(value) or _REFERENCE.fullmatch(value))
 
 
-def _apart(secrets: Sequence[Secret]) -> Iterator[Secret]:
+def _apart(secrets: Sequence[Secret]) -> list[Secret]:
     """Without those that overlap a better one: the earlier in `_MEANINGS`, which is the order of
     `secrets`."""
     kept: list[Secret] = []
     for secret in secrets:
-        if all(secret.end <= other.start or other.end <= secret.start for other in kept):
-            kept.append(secret)
-    yield from sorted(kept, key=lambda secret: secret.start)
+        at = bisect(kept, secret.start, key=lambda other: other.start)
+        if (at == 0 or kept[at - 1].end <= secret.start) and (at == len(kept) or secret.end <= kept[at].start):
+            kept.insert(at, secret)
+    return kept
 
 
 class SecretsCheck(msgspec.Struct, frozen=True):
@@ -115,20 +134,29 @@ class SecretsCheck(msgspec.Struct, frozen=True):
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found: list[Finding] = []
         for segment in exchange.segments(scopes):
-            for secret in find(segment.text):
-                if self.allow.fullmatch(segment.text[secret.start : secret.end]):
-                    continue
-                article = "An" if secret.format.noun[0] in "AEIOUaeiou" else "A"
-                reason = f"{article} {secret.format.noun} is written in plain text."
-                span = span_of(segment, secret.start, secret.end)
-                rule = f"secrets/{secret.format.id}"
-                found.append(Finding(self.principle, rule, "violated", reason, (span,), secret.evidence))
+            seen: set[tuple[str, str]] = set()
+            for reading in readings(segment):
+                found += self._found(reading, seen)
         return found or (Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),)
+
+    def _found(self, reading: Reading, seen: set[tuple[str, str]]) -> Iterator[Finding]:
+        """`seen` is what was found in other readings of the same part, with a better place."""
+        for secret in find(reading.text, self.allow):
+            value = reading.text[secret.start : secret.end]
+            match = (secret.format.id, value)
+            if reading.start is None and match in seen:
+                continue
+            seen.add(match)
+            article = "An" if secret.format.noun[0] in "AEIOUaeiou" else "A"
+            reason = f"{article} {secret.format.noun} is written in plain text."
+            span = reading.span(secret.start, secret.end)
+            rule = f"secrets/{secret.format.id}"
+            yield Finding(self.principle, rule, "violated", reason, (span,), secret.evidence)
 
 
 class SecretsKind:
     name: Final = "secrets"
-    version: Final = "1"
+    version: Final = "2"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,

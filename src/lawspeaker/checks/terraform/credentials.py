@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lawspeaker.checks.secrets import find, is_elided
+from lawspeaker.checks.secrets import find, is_elided, shown
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
 from lawspeaker.checks.terraform.syntax import Call, Choice, Expression, Items, Literal, Pairs, Template
 from lawspeaker.checks.terraform.values import document
@@ -39,7 +39,7 @@ def written_secrets(module: Module) -> Iterator[Verdict]:
     by_place = list(_formats(module))
     for address, place, noun in by_place:
         if not any(_overlap(place, verdict.place) for verdict in named):
-            yield Verdict("violated", f"{address}: a {noun} stands in plain text", place)
+            yield Verdict("violated", f"{shown(address)}: a {noun} stands in plain text", place)
     if not named and not by_place:
         yield from map(upheld, module.everything())
 
@@ -65,7 +65,7 @@ def _in_body(resource: Resource, body: Body, depth: int) -> Iterator[Verdict]:
     for name, attribute in body.written.items():
         place = body.at(name)
         if isinstance(attribute.value, Literal) and _is_secret(name, attribute.value.value):
-            yield violated(resource, f"{name} stands in plain text", place)
+            yield violated(resource, f"{shown(name)} stands in plain text", place)
         else:
             yield from _found(resource, place, attribute.value)
     if depth < _MAX_DEPTH:
@@ -78,7 +78,7 @@ def _found(resource: Resource, place: Place, value: Expression) -> Iterator[Verd
     """Secrets by name inside maps and lists, at most one for an attribute."""
     name = next(_names(value, 0), None)
     if name is not None:
-        yield violated(resource, f"{name} stands in plain text", place)
+        yield violated(resource, f"{shown(name)} stands in plain text", place)
 
 
 def _names(value: Expression, depth: int) -> Iterator[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.terraform.module import Body, Module, Resource
 from lawspeaker.checks.terraform.policy import DOCUMENT, Statement, of_document, statements
 from lawspeaker.checks.terraform.values import Unknown, leaves, targets_of
@@ -25,7 +26,8 @@ _ATTACHMENTS: Final = (
 )
 _RESOURCE_POLICIES: Final = ("aws_sqs_queue_policy", "aws_sns_topic_policy", "aws_sqs_queue", "aws_sns_topic")
 _ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
-_WILDCARD: Final = re.compile(r"\*|\*:\*|[A-Za-z0-9-]+:\*+")
+# A service in part or an action in nothing but wildcards: `?` is one like `*`, so `s3:?*` is every action of S3.
+_WILDCARD: Final = re.compile(r"[^:]*[*?][^:]*(?::.*)?|[^:]*:[*?]+", re.DOTALL)
 
 
 def policies(module: Module) -> Iterator[Verdict]:
@@ -113,5 +115,12 @@ def _statement(resource: Resource, statement: Statement) -> Iterator[Verdict]:
         if isinstance(leaf, Unknown) and not leaf.known:
             yield undecided(resource, "which actions the policy allows", leaf, statement.place)
         elif isinstance(leaf, str) and _WILDCARD.fullmatch(leaf):
-            what = "every action" if leaf in {"*", "*:*"} else f"every action of {leaf.partition(':')[0]}"
-            yield violated(resource, f"a statement allows {what}", statement.place)
+            yield violated(resource, f"a statement allows {_allowed(leaf)}", statement.place)
+
+
+def _allowed(action: str) -> str:
+    """What the wildcard `action` allows, in words."""
+    service = action.partition(":")[0]
+    if not action.strip("*?:"):
+        return "every action"
+    return "actions of whole groups of services" if set("*?") & set(service) else f"every action of {shown(service)}"
