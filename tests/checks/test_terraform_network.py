@@ -39,6 +39,7 @@ AZURE = """resource "azurerm_network_security_rule" "r" {
   destination_port_range = "%s"
 }
 """
+OPENSTACK = 'resource "openstack_networking_secgroup_rule_v2" "r" {\n  direction = "ingress"\n  %s\n}\n'
 DYNAMIC = """locals {
   ports = [%s]
 }
@@ -70,6 +71,12 @@ INGRESS: list[tuple[Outcome, str]] = [
     ("violated", GROUP.replace("ingress {", "ingress = [{").replace("  }\n}", "  }]\n}") % (22, 22, "tcp", EVERYONE)),
     ("violated", GOOGLE % ('source_ranges = ["0.0.0.0/0"]', "22")),
     ("violated", GOOGLE % ("", "3380-3390")),
+    ("violated", OPENSTACK % 'remote_ip_prefix = "0.0.0.0/0"'),
+    ("violated", OPENSTACK % ""),
+    ("violated", OPENSTACK % 'protocol = "tcp"\n  port_range_min = 22\n  port_range_max = 22'),
+    ("upheld", OPENSTACK % 'protocol = "tcp"\n  port_range_min = 443\n  port_range_max = 443'),
+    ("upheld", OPENSTACK % "remote_group_id = openstack_networking_secgroup_v2.g.id"),
+    ("upheld", OPENSTACK % 'remote_ip_prefix = "10.0.0.0/8"'),
     ("violated", AZURE % ("Inbound", "Allow", "*", "22")),
     ("violated", AZURE % ("Inbound", "Allow", "Internet", "3000-4000")),
     ("upheld", GROUP % (443, 443, "tcp", EVERYONE)),

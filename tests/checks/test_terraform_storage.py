@@ -120,6 +120,44 @@ INCONCLUSIVE = {
 }
 
 
+def joined(acl: str, closed: str, around: str = "") -> str:
+    """An ACL on the bucket `acl` and a block on the bucket `closed`."""
+    opened = ACL.replace("aws_s3_bucket.b.id", acl)
+    return around + opened + block(ignore_public_acls=True).replace("aws_s3_bucket.b.id", closed)
+
+
+@pytest.mark.parametrize(
+    ("acl", "closed", "expected"),
+    [
+        ('trimspace("prod")', 'trimspace("dev")', "violated"),
+        ("aws_s3_bucket.x.id", "aws_s3_bucket.x.bucket", "upheld"),
+        ('aws_s3_bucket.x["a"].id', 'aws_s3_bucket.x["a"].id', "upheld"),
+        ('aws_s3_bucket.x["a"].id', 'aws_s3_bucket.x["b"].id', "inconclusive"),
+        ("aws_s3_bucket.x[0].id", "aws_s3_bucket.x[0].bucket", "upheld"),
+        ("aws_s3_bucket.x[0].id", "aws_s3_bucket.x[1].id", "inconclusive"),
+        ("aws_s3_bucket.x[each.key].id", "aws_s3_bucket.x[each.key].id", "inconclusive"),
+        ("each.value", "each.value", "inconclusive"),
+        ('"${aws_s3_bucket.x.id}-logs"', "aws_s3_bucket.x.id", "inconclusive"),
+        ("var.bucket", "var.bucket", "upheld"),
+        ('var.buckets["a"]', 'var.buckets["b"]', "inconclusive"),
+        ("module.a.bucket", "module.b.bucket", "violated"),
+        ("aws_s3_bucket.x.id", "aws_s3_bucket.y.id", "violated"),
+    ],
+)
+def test_a_block_closes_its_own_bucket_only(acl: str, closed: str, expected: str) -> None:
+    assert outcome("public-storage", joined(acl, closed)) == expected
+
+
+def test_buckets_of_one_loop_are_told_apart() -> None:
+    loop = 'resource "aws_s3_bucket" "x" {\n  for_each = toset(["a", "b"])\n  bucket = each.key\n}\n'
+    assert outcome("public-storage", joined('"a"', '"b"', loop)) == "inconclusive"
+    assert outcome("public-storage", joined('"a"', '"a"', loop)) == "upheld"
+    both = joined("aws_s3_bucket.x[each.key].id", "aws_s3_bucket.x[each.key].id", loop)
+    assert outcome(
+        "public-storage", both.replace("  bucket = aws", '  for_each = toset(["a", "b"])\n  bucket = aws')
+    ) == ("upheld")
+
+
 @pytest.mark.parametrize("name", VIOLATED)
 def test_violated(name: str) -> None:
     assert outcome("public-storage", VIOLATED[name]) == "violated"

@@ -67,7 +67,7 @@ def _wrapper(text: str, node: tree_sitter.Node, depth: int) -> Expression:
 
 
 def _reference(text: str, base: tree_sitter.Node, steps: list[tree_sitter.Node]) -> Expression:
-    path: list[str | int | None] = [text[base.start_byte : base.end_byte]]
+    path: list[str | int | Literal | Reference | None] = [text[base.start_byte : base.end_byte]]
     for step in steps:
         raw = text[step.start_byte : step.end_byte].strip()
         if step.type == "get_attr":
@@ -75,7 +75,9 @@ def _reference(text: str, base: tree_sitter.Node, steps: list[tree_sitter.Node])
         elif re.fullmatch(r"\[\s*\d{1,9}\s*\]|\.\d{1,9}", raw):
             path.append(int(raw.strip("[]. \t")))
         elif match := re.fullmatch(r'\[\s*"([^"$\\]*)"\s*\]', raw):
-            path.append(match[1])
+            path.append(Literal(match[1]))
+        elif match := re.fullmatch(r"\[\s*([a-z]\w*(?:\.\w+){1,5})\s*\]", raw):
+            path.append(Reference(tuple(match[1].split("."))))
         else:
             path.append(None)
     return Reference(tuple(path))

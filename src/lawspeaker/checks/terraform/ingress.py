@@ -84,6 +84,10 @@ def other_firewalls(module: Module) -> Iterator[Verdict]:
         if resource.get("direction") != "egress":
             ports = _range(resource.get("port_range_min"), resource.get("port_range_max"))
             source, protocol = resource.get("remote_ip_prefix"), resource.get("protocol")
+            # OpenStack takes what is left out as any: any protocol, and any address where there is no group either.
+            if source is None and resource.get("remote_group_id") is None:
+                source = "0.0.0.0/0"
+            protocol = "any" if protocol in (None, "") else protocol
             yield from each(resource, _judge(resource, [Opening((source,), protocol, (ports,), resource.place)]))
 
 
@@ -123,7 +127,7 @@ def _exposed(opening: Opening) -> str | Unknown:
     protocol = opening.protocol
     if isinstance(protocol, Unknown):
         return protocol
-    # Without its protocol a rule is incomplete; what it says of ports still counts.
+    # AWS, Google and Azure refuse a rule without its protocol; what it says of ports still counts.
     name = "tcp" if protocol is None else str(protocol).lower()
     if name in _ALL_PROTOCOLS:
         return "every port"

@@ -65,9 +65,13 @@ def gcs_members(module: Module) -> Iterator[Verdict]:
         (_WITH_ROLES, ("role_entity",)),
     ):
         for resource in module.of(*types):
-            bucket = module.at(buckets.key(resource.get("bucket")))
-            prevented = bucket is not None and bucket.get("public_access_prevention") == "enforced"
-            yield from each(resource, iter(()) if prevented else _members(resource, names))
+            found = buckets.named(resource.get("bucket"))
+            prevented = {bucket.get("public_access_prevention") == "enforced" for bucket in found}
+            unsure = Unknown("which bucket it belongs to") if True in prevented else None
+            if prevented != {True} or not buckets.key(resource.get("bucket")):
+                yield from each(resource, _unless(resource, _members(resource, names), unsure))
+            else:
+                yield upheld(resource)
 
 
 def gcs_policy(module: Module) -> Iterator[Verdict]:
@@ -155,26 +159,56 @@ class _Buckets:
     """The buckets of a module by name, and the public access blocks of each."""
 
     def __init__(self, module: Module) -> None:
-        self._addresses: dict[Value, str] = {
-            name: bucket.address
-            for bucket in module.of("aws_s3_bucket", "google_storage_bucket")
-            for name in (bucket.get("bucket"), bucket.get("name"))
-            if isinstance(name, str)
-        }
+        self._addressed: dict[str, list[Resource]] = {}
+        self._addresses: dict[str, str] = {}
+        for bucket in module.of("aws_s3_bucket", "google_storage_bucket"):
+            self._addressed.setdefault(bucket.address, []).append(bucket)
+            for name in (bucket.get("bucket"), bucket.get("name")):
+                if isinstance(name, str):
+                    self._addresses[name] = bucket.address
         self._account = list(module.of("aws_s3_account_public_access_block"))
         self._blocks: dict[str, list[Resource]] = {}
+        self._nearby: dict[str, list[Resource]] = {}
         for block in module.of("aws_s3_bucket_public_access_block"):
             self._blocks.setdefault(self.key(block.get("bucket")), []).append(block)
+            for address in self._near(block.get("bucket")):
+                self._nearby.setdefault(address, []).append(block)
 
     def key(self, value: Value) -> str:
-        """One name for a bucket, whether it is given by reference or by its literal name."""
+        """One name for a bucket, whether it is given by reference or by its literal name; empty where it may be one
+        or another."""
         if isinstance(value, Unknown):
-            return value.targets[0] if value.targets else value.what
-        return self._addresses.get(value, value) if isinstance(value, str) else ""
+            return value.instance
+        if not isinstance(value, str):
+            return ""
+        address = self._addresses.get(value, "")
+        # Of several buckets at one address (`for_each`), the name tells which.
+        return _key(address) if len(self._addressed.get(address, ())) == 1 else value
+
+    def named(self, value: Value) -> list[Resource]:
+        """The buckets of the module that `value` may mean."""
+        return [bucket for address in self._near(value) for bucket in self._addressed.get(address, ())]
+
+    def _near(self, value: Value) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return (self._addresses.get(value, value),)
+        return targets_of(value)
 
     def blocks(self, resource: Resource) -> list[Resource]:
-        key = resource.address if resource.type == "aws_s3_bucket" else self.key(resource.get("bucket"))
-        return self._blocks.get(key, []) + self._account
+        """The blocks that are certainly those of `resource`'s bucket."""
+        own = resource.type == "aws_s3_bucket" and len(self._addressed[resource.address]) == 1
+        key = _key(resource.address) if own else self.key(resource.get("bucket"))
+        return (self._blocks.get(key, []) if key else []) + self._account
+
+    def nearby(self, resource: Resource) -> list[Resource]:
+        """The blocks that may be."""
+        own = (resource.address,) if resource.type == "aws_s3_bucket" else self._near(resource.get("bucket"))
+        return [block for address in own for block in self._nearby.get(address, ())]
+
+
+def _key(address: str) -> str:
+    """The key of the only bucket at `address`, as a reference has it."""
+    return repr(tuple(address.split("."))) if address else ""
 
 
 def _unless_blocked(
@@ -185,6 +219,15 @@ def _unless_blocked(
     if any(value is True for value in values):
         return
     unknown = next((value for value in values if isinstance(value, Unknown)), None)
+    certain = buckets.blocks(resource)
+    others = [block for block in buckets.nearby(resource) if not any(block is one for one in certain)]
+    if any(block.get(switch) not in (None, False) for block in others for switch in switches):
+        unknown = unknown or Unknown("which bucket each block belongs to")
+    yield from _unless(resource, verdicts, unknown)
+
+
+def _unless(resource: Resource, verdicts: Iterator[Verdict], unknown: Unknown | None) -> Iterator[Verdict]:
+    """`verdicts`; where something that is not known may close the bucket, none of them is a violation."""
     for verdict in verdicts:
         if unknown and verdict.outcome == "violated":
             yield undecided(resource, "whether a public access block closes the bucket", unknown, verdict.place)

@@ -21,9 +21,10 @@ class Template(msgspec.Struct, frozen=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """`aws_s3_bucket.b[0].id`. A step is a name, a literal index, or None for an index that is computed."""
+    """`aws_s3_bucket.b[0].id`. A step is a name, an index (a number, a literal text or another reference), or None for
+    an index that is computed."""
 
-    steps: tuple[str | int | None, ...]
+    steps: tuple["str | int | Literal | Reference | None", ...]
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -39,11 +39,13 @@ DISGUISE: Final = re.compile(
 
 class Unknown(msgspec.Struct, frozen=True):
     """A value that the program does not say. `what` names it for a reason; `targets` are the addresses that
-    it refers to; `parts` are the pieces of a template that is known in part."""
+    it refers to; `parts` are the pieces of a template that is known in part. `instance` is the one object that
+    it belongs to, index included (`aws_s3_bucket.b["x"]`), and empty where that may be one or another."""
 
     what: str
     targets: tuple[str, ...] = ()
     parts: "tuple[Value, ...]" = ()
+    instance: str = ""
 
     @property
     def known(self) -> str:
@@ -95,13 +97,23 @@ class Scope:
         return _EVALUATORS[type(expression)](self, expression)
 
     def reference(self, reference: Reference) -> Value:
-        root, *steps = reference.steps
+        written = tuple(map(self._step, reference.steps))
+        root, *steps = written
+        what = _written(written)
         if root in self._named and steps and isinstance(steps[0], str):
-            return _step_into(self._lookup(str(root), steps[0]), steps[1:], _written(reference.steps))
+            value = _step_into(self._lookup(str(root), steps[0]), steps[1:], what)
+            # What is not known of a variable is one thing for each way into it.
+            return _of_instance(value, "" if None in written else repr(written))
         if root in self._iterators:
-            return _step_into(self._iterators[str(root)], steps, _written(reference.steps))
-        what = _written(reference.steps)
-        return Unknown(what, (_address(what),))
+            return _step_into(self._iterators[str(root)], steps, what)
+        return Unknown(what, (_address(what),), instance=_instance(reference, written))
+
+    def _step(self, step: str | int | Literal | Reference | None) -> str | int | None:
+        """A step with its index evaluated."""
+        if isinstance(step, Literal | Reference):
+            value = self.evaluate(step)
+            return value if isinstance(value, str | int) else None
+        return step
 
     def _lookup(self, root: str, name: str) -> Value:
         key = (root, name)
@@ -219,6 +231,25 @@ def _step_into(value: Value, steps: list[str | int | None], what: str) -> Value:
         else:
             return value if isinstance(value, Unknown) else Unknown(what)
     return value
+
+
+def _of_instance(value: Value, instance: str) -> Value:
+    if isinstance(value, Unknown) and not value.instance and not value.parts and len(value.targets) == 1:
+        root = value.targets[0].partition(".")[0]
+        if root in {"var", "local"}:
+            return msgspec.structs.replace(value, instance=instance)
+    return value
+
+
+def _instance(reference: Reference, written: tuple[str | int | None, ...]) -> str:
+    """The object that a reference leads to, with its index."""
+    if not _names_object(_written(written)):
+        return ""
+    length = 3 if written[0] in {"data", "module"} else 2
+    index = reference.steps[length : length + 1]
+    if not index or isinstance(index[0], str):
+        return repr(written[:length])
+    return "" if written[length] is None else repr(written[: length + 1])
 
 
 def _written(steps: tuple[str | int | None, ...]) -> str:
