@@ -7,6 +7,7 @@ DynamoDB, all of Google Cloud, Azure's disks) is upheld by being itself, unless 
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
+from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.terraform.module import Body, Module, Resource
 from lawspeaker.checks.terraform.values import Unknown, Value, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, upheld, violated
@@ -130,6 +131,6 @@ def _inherited(resource: Resource, value: Value, module: Module) -> Verdict:
         if source.get("storage_encrypted") is True or source.get("encrypted") is True:
             return upheld(resource)
         if source.type in {resource.type, "aws_ebs_volume"} and source.absent is None:
-            return violated(resource, f"it copies {source.address}, which is not encrypted at rest")
+            return violated(resource, f"it copies {shown(source.address)}, which is not encrypted at rest")
     unknown = value if isinstance(value, Unknown) else Unknown("the encryption of its source")
     return undecided(resource, "whether it is encrypted at rest", unknown)

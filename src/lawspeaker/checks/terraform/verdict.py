@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
 from lawspeaker.checks.terraform.values import Unknown
 
@@ -28,17 +29,17 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 def upheld(resource: Resource) -> Verdict:
-    return Verdict("upheld", resource.address, resource.place)
+    return Verdict("upheld", shown(resource.address), resource.place)
 
 
 def violated(resource: Resource, what: str, place: Place | None = None) -> Verdict:
     """`what` is the rest of a sentence that starts with the resource's address."""
-    return Verdict("violated", f"{resource.address}: {what}", place or resource.place)
+    return Verdict("violated", f"{shown(resource.address)}: {what}", place or resource.place)
 
 
 def undecided(resource: Resource, what: str, value: Unknown, place: Place | None = None) -> Verdict:
     """`what` names what would decide it; `value` is the value that is not known."""
-    reason = f"{resource.address}: cannot tell {what}, since {value.what} is not known here"
+    reason = f"{shown(resource.address)}: cannot tell {what}, since {shown(value.what)} is not known here"
     return Verdict("inconclusive", reason, place or resource.place)
 
 
