@@ -59,6 +59,8 @@ HOSTILE = {
     "comments of a header": "resource /*\n" * 20_000 + "resource " + "/**/" * 50_000,
     "words before a header": 'resource "a" ' * 50_000 + "&#" * 50_000 + "\u200b" * 50_000,
     "spaces": (" " * 5_000 + "x\n") * 50 + "\t \r" * 50_000,
+    "blanks in a text": HEAD + '  user_data = "' + "\\n" * 60_000 + '!"\n}\n',
+    "one long name": HEAD + ("  a = [for x in " + "a_" * 500 + " : x]\n") * 500 + "}\n",
     "label of a fence": "```" + "a" * 100_000 + "`\n" + "~~~" + "b" * 100_000 + "`",
     "marks of a fence": "~" * 100_000 + "`\n" + "`" * 100_000 + "a`\n" + " >" * 100_000 + "x",
     "keys": ("AKIA" + "A" * 16 + " ") * 20_000,

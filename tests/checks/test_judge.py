@@ -63,6 +63,12 @@ def test_verdict(text: str, outcome: Outcome, reason: str | None) -> None:
     assert reason is None or got[1] == reason
 
 
+def test_a_verdict_is_read_in_linear_time() -> None:
+    began = time.monotonic()
+    assert verdict("Yes:" + " " * 50_000 + "\n" * 50_000 + "x")[0] == "inconclusive"
+    assert time.monotonic() - began < 1
+
+
 def test_the_prompt_quotes_what_is_judged_behind_a_fence() -> None:
     check = KINDS["judge"].prepare({"ask": "Is {judged} public?"}, "p")
     assert isinstance(check, Judge)

@@ -24,7 +24,7 @@ from lawspeaker.prompt import Template, load_template
 CHECK: Final = "judge/question"
 TEMPLATE: Final[Template] = load_template("lawspeaker.checks", "judge")
 _SAMPLING: Final = Sampling(temperature=0.0, seed=0, max_tokens=200)
-_VERDICT: Final = re.compile(r"\s*(Yes|No|Cannot tell)[:.][ \t]*([^\n]*)\s*", re.IGNORECASE)
+_VERDICT: Final = re.compile(r"\s*+(Yes|No|Cannot tell)[:.][ \t]*+([^\n]*+)\s*+", re.IGNORECASE)
 _OUTCOMES: Final[Mapping[str, Outcome]] = {"yes": "violated", "no": "upheld", "cannot tell": "inconclusive"}
 
 When = Literal["always", "undecided"]
@@ -93,6 +93,9 @@ class JudgeKind:
     def prepare(self, settings: object, principle: str) -> Check:
         given = fields(settings, ("ask", "when"), required=("ask",))
         return Judge(principle, sentence(given["ask"], ("ask",)), _when(given.get("when", "undecided")))
+
+    def overrules(self, settings: object) -> bool:
+        return fields(settings, ("ask", "when")).get("when", "undecided") == "undecided"
 
     def loosened(self, base: object, extended: object) -> str | None:
         old, new = fields(base, ("ask", "when")), fields(extended, ("ask", "when"))

@@ -25,7 +25,7 @@ _POINTER: Final = re.compile(
 )
 # A line of a shell script or an environment file; the quotes may be escaped, as they are inside another string.
 _ASSIGNMENT: Final = re.compile(r"""(?:^|[\s;"'])([A-Za-z_]\w*)=\\?["']?([^\s"'\\;$]+)""")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,65536}={0,2}\s*")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,65536}+={0,2}\s*+")
 _FLAGS: Final = re.compile(r"true|false|required|optional|enabled|disabled|none|null|\d{1,4}", re.IGNORECASE)
 _MAX_DEPTH: Final = 12
 

@@ -21,7 +21,9 @@ from lawspeaker.checks.terraform.syntax import (
 _MAX_DEPTH: Final = 60
 _ESCAPE: Final = re.compile(r'\\(u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|[nrt"\\])|\$\$\{|%%\{')
 _ESCAPES: Final = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\\\": "\\", "$${": "${", "%%{": "%{"}
-_NAMES: Final = re.compile(r"\b(?:var|local|data|module|each|count|path|[a-z]\w*_\w+)(?:\.[A-Za-z_][\w-]*)+")
+_NAMES: Final = re.compile(
+    r"\b(?:var|local|data|module|each|count|path|(?=[a-z]\w*_\w)[a-z]\w++)(?:\.[A-Za-z_][\w-]*)+"
+)
 
 
 class TooDeepError(Exception):
