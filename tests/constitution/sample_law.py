@@ -44,6 +44,9 @@ class WordsKind:
                 raise SettingsError("expected a word", ("deny", index))
         return WordCheck(principle, tuple(settings["deny"]))
 
+    def overrules(self, settings: object) -> bool:
+        return False
+
     def loosened(self, base: Any, extended: Any) -> str | None:
         gone = [word for word in base["deny"] if word not in extended["deny"]]
         return f"drops the word {', '.join(gone)}" if gone else None
@@ -64,6 +67,9 @@ class RulesKind:
                 raise SettingsError(f"no rule '{rule}'", (index,))
         return WordCheck(principle, tuple(settings))
 
+    def overrules(self, settings: object) -> bool:
+        return False
+
     def loosened(self, base: Any, extended: Any) -> str | None:
         gone = [rule for rule in base if rule not in extended]
         return f"drops the rule {', '.join(gone)}" if gone else None
@@ -80,6 +86,9 @@ class JudgeKind:
         if not isinstance(settings, dict) or not isinstance(settings.get("ask"), str):
             raise SettingsError("expected a question", ("ask",))
         return WordCheck(principle, ())
+
+    def overrules(self, settings: object) -> bool:
+        return False
 
     def loosened(self, base: object, extended: object) -> str | None:
         return None if base == extended else "asks another question"

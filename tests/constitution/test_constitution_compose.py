@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sample_law import KINDS, LAW, changed, law
 
+from lawspeaker.checks.registry import KINDS as REAL
 from lawspeaker.constitution.compose import combine
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import Constitution, Principle
@@ -171,3 +172,16 @@ def test_escalating_is_no_stricter_than_a_revision_that_is_otherwise_refused(tmp
     with pytest.raises(ConstitutionError, match=r"6:19: on_violation of 'no-shouting': a violation that stays would"):
         extended(tmp_path, "on_violation: escalate", base)
     assert extended(tmp_path, "on_violation: refuse", base).principle("no-shouting").last_resort == "refuse"
+
+
+@pytest.mark.parametrize("when", ["undecided", "always"])
+def test_a_judge_may_not_be_added_to_decide_what_the_base_leaves_undecided(tmp_path: Path, when: str) -> None:
+    (tmp_path / "wing.yaml").write_text(
+        "name: wing\nversion: 1.0.0\nextends: [infrastructure]\nprinciples:\n- id: least-privilege\n"
+        f"  checks: [{{judge: {{ask: Is the moon made of cheese?, when: {when}}}}}]\n"
+    )
+    if when == "always":
+        assert len(load(str(tmp_path / "wing.yaml"), kinds=REAL).principle("least-privilege").checks) == 2
+    else:
+        with pytest.raises(ConstitutionError, match="could decide what the base's checks leave undecided"):
+            load(str(tmp_path / "wing.yaml"), kinds=REAL)

@@ -361,6 +361,9 @@ def test_a_kind_that_breaks_its_promise_is_named() -> None:
         def prepare(self, settings: object, principle: str) -> None:
             raise ZeroDivisionError
 
+        def overrules(self, settings: object) -> bool:
+            return False
+
         def loosened(self, base: object, extended: object) -> None:
             return None
 

@@ -88,6 +88,9 @@ class PatternKind:
         reason = sentence(given["reason"], ("reason",))
         return PatternCheck(principle, reason, deny, flag(given.get("code", False), ("code",)))
 
+    def overrules(self, settings: object) -> bool:
+        return False
+
     def loosened(self, base: object, extended: object) -> str | None:
         old, new = fields(base, ("deny", "reason", "code")), fields(extended, ("deny", "reason", "code"))
         if new.get("code") and not old.get("code"):

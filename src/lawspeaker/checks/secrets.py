@@ -175,6 +175,9 @@ class SecretsKind:
         several = isinstance(given["allow"], list)
         return SecretsCheck(principle, compiled(strings(given["allow"], ("allow",)), ("allow",), several=several))
 
+    def overrules(self, settings: object) -> bool:
+        return False
+
     def loosened(self, base: object, extended: object) -> str | None:
         old, new = (_allowed(settings) for settings in (base, extended))
         more = [pattern for pattern in new if pattern not in old]

@@ -102,6 +102,9 @@ class ShapeKind:
             tuple(name for name in _FORBIDDEN if name in given),
         )
 
+    def overrules(self, settings: object) -> bool:
+        return False
+
     def loosened(self, base: object, extended: object) -> str | None:
         old, new = (fields(settings, ("max_bytes", "max_lines", *_FORBIDDEN)) for settings in (base, extended))
         for name in old:

@@ -162,11 +162,19 @@ def _checks(
         kept = [at for at, loss in losses.items() if loss is None]
         if losses and not kept:
             return tuple(composed), _Loss(f"{spec.kind} {next(iter(losses.values()))}", spec.place)
+        if not losses and old and _overrules(kinds, spec):
+            what = f"{spec.kind} could decide what the base's checks leave undecided"
+            return tuple(composed), _Loss(what, spec.place)
         if kept:
             composed[kept[0]] = spec
         else:
             composed.append(spec)
     return tuple(composed), None
+
+
+def _overrules(kinds: Kinds, spec: CheckSpec) -> bool:
+    with boundary(f"check kind '{spec.kind}'"):
+        return kinds[spec.kind].overrules(spec.settings)
 
 
 def _loosened(kinds: Kinds, base: CheckSpec, extended: CheckSpec) -> str | None:

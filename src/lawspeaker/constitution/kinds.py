@@ -52,6 +52,10 @@ class CheckKind(Protocol):
         with string keys). Raises `SettingsError`."""
         ...
 
+    def overrules(self, settings: object) -> bool:
+        """Whether the outcome of such a check may stand in place of other checks' inconclusive ones."""
+        ...
+
     def loosened(self, base: object, extended: object) -> str | None:
         """What `extended` settings take away from `base` in one sentence, or None where they only add. Both
         are settings of this kind in the same principle."""

@@ -85,5 +85,8 @@ class TerraformKind:
                 raise SettingsError(f"unknown rule '{id}'; known are {', '.join(RULES)}", place)
         return TerraformCheck(principle, tuple(RULES[id] for id in dict.fromkeys(ids)))
 
+    def overrules(self, settings: object) -> bool:
+        return False
+
     def loosened(self, base: object, extended: object) -> str | None:
         return missing("the rule", strings(base), strings(extended))
