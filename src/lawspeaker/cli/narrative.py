@@ -79,7 +79,7 @@ def _doubt(critique: Critique) -> str:
 
 
 def _head(console: Console, what: str, about: str, doubt: str = "") -> None:
-    console.print(f"[bold cyan]{what}[/] {inert(about)}" + (f" [yellow]({doubt})[/]" if doubt else ""))
+    console.print(f"[bold cyan]{what}[/] {inert(about)}".rstrip() + (f" [yellow]({doubt})[/]" if doubt else ""))
 
 
 def _indent(text: str) -> str:
