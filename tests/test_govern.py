@@ -128,7 +128,7 @@ def test_a_critic_that_disagrees_is_overruled_and_recorded(tmp_path: Path) -> No
     assert told in log[-1].record.facts["steps"]
 
 
-@pytest.mark.parametrize("reply", ["I'm sorry, I can't.", OPEN, "nothing here", CLOSED.replace('}\n```', "```")])
+@pytest.mark.parametrize("reply", ["I'm sorry, I can't.", OPEN, "nothing here", CLOSED.replace("}\n```", "```")])
 def test_a_revision_that_is_not_better_is_not_kept(tmp_path: Path, reply: str) -> None:
     always = [{**_said(CRITIC, VIOLATED), "again": True}, {**_said(REVISER, reply), "again": True}, _said("", OPEN)]
     governed, _ = _govern(tmp_path, always)

@@ -65,7 +65,7 @@ class Governor(msgspec.Struct, frozen=True):
     judge: Model | None = None
     sampling: Sampling = Sampling()
     rounds: int = 2
-    budget: float = 5.0
+    budget: float = 30.0
     tenant: str = "default"
     observe: Callable[[str], None] = lambda stage: None
 

@@ -184,3 +184,19 @@ def test_the_reason_names_resource_and_fault() -> None:
 
 def test_nothing_to_judge() -> None:
     assert outcome("public-storage", 'resource "aws_vpc" "v" {\n  cidr_block = "10.0.0.0/16"\n}\n') == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", "upheld"),
+        ("count = 1", "upheld"),
+        ("count = var.n", "inconclusive"),
+        ("provider = aws.other", "inconclusive"),
+    ],
+)
+def test_a_block_that_may_not_be_applied_closes_nothing(line: str, expected: str) -> None:
+    here = block(block_public_acls=True).replace("  bucket", f"  {line}\n  bucket", 1)
+    account = f'resource "aws_s3_account_public_access_block" "all" {{\n  {line}\n  ignore_public_acls = true\n}}\n'
+    for program in (BUCKET + ACL + here, BUCKET + ACL + account):
+        assert outcome("public-storage", program) == expected

@@ -20,7 +20,7 @@ from lawspeaker.errors import InputError
 from lawspeaker.exchange import Exchange, Message, Text
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-_MODULE: Final = (".tf", ".tfvars")
+_MODULE: Final = (".tf", ".tofu", ".tfvars", ".tfvars.json")
 # A file of such a name should be text: one that is not is told of, wherever it lies.
 _TEXTUAL: Final = (*_MODULE, ".json", ".md", ".txt", ".yaml", ".yml", ".sh", ".py", ".hcl")
 _BINARY: Final = "binary, so nothing in it was judged"

@@ -38,7 +38,9 @@ class Coverage(msgspec.Struct, frozen=True):
     untested: tuple[str, ...]
 
 
-async def run_cases(constitution: Constitution, *, judge: Model | None = None, budget: float = 5.0) -> list[CaseResult]:
+async def run_cases(
+    constitution: Constitution, *, judge: Model | None = None, budget: float = 30.0
+) -> list[CaseResult]:
     """Every case of every principle."""
     return [
         await _run(case, principle, constitution, judge, budget)

@@ -72,7 +72,7 @@ def test_batches_hold_every_token_once() -> None:
     numbers = [number for _, some in plan for number in some]
     assert len(numbers) == len(set(numbers))
     length, some = plan[0]
-    one = batches.batch(tokenizer, rows, length, some)
+    one = batches.batch(tokenizer, rows, length, some, 0.0)
     assert one.tokens.shape == (batches.BATCH // length, length + 1)
     row = rows[some[0]]
     said = tokenizer.decode(one.tokens[0, row.prompt : len(row.tokens)].tolist())

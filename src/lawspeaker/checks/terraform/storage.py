@@ -215,7 +215,7 @@ def _unless_blocked(
     resource: Resource, verdicts: Iterator[Verdict], switches: tuple[str, str], buckets: _Buckets
 ) -> Iterator[Verdict]:
     """`verdicts`, unless one of the `switches` of a public access block takes their effect away."""
-    values = [block.get(switch) for block in buckets.blocks(resource) for switch in switches]
+    values = [_applied(block, switch) for block in buckets.blocks(resource) for switch in switches]
     if any(value is True for value in values):
         return
     unknown = next((value for value in values if isinstance(value, Unknown)), None)
@@ -224,6 +224,14 @@ def _unless_blocked(
     if any(block.get(switch) not in (None, False) for block in others for switch in switches):
         unknown = unknown or Unknown("which bucket each block belongs to")
     yield from _unless(resource, verdicts, unknown)
+
+
+def _applied(block: Resource, switch: str) -> Value:
+    """The switch of a block, where the block is sure to be there and in the same account as what it closes."""
+    value, count, loop = block.get(switch), block.get("count"), block.get("for_each")
+    if value is True and (isinstance(count, Unknown) or isinstance(loop, Unknown) or block.get("provider") is not None):
+        return Unknown("whether the public access block is applied there")
+    return value
 
 
 def _unless(resource: Resource, verdicts: Iterator[Verdict], unknown: Unknown | None) -> Iterator[Verdict]:
