@@ -22,9 +22,12 @@ REHEARSALS: Final = 250
 BATCH: Final = 4096
 """Tokens of one step, padding included."""
 # A critique turns on one token and a comparison is one token: without more weight the long answers drown them.
-_WEIGHT: Final = {"answer": 1.0, "critique": 2.0, "revision": 1.0, "comparison": 8.0, "other": 1.0}
+_WEIGHT: Final = {"answer": 1.0, "critique": 4.0, "revision": 1.0, "comparison": 8.0, "other": 1.0}
 _REHEARSAL: Final = 96
-_PROMPT: Final = 0.3
+_DECISION: Final = 3.0  # more for the first token of a reply: there a critique and a comparison are decided
+# Prompts repeat names and hold whole answers, so that they teach copying; once it is learnt they only distract.
+_PROMPT: Final = (0.3, 0.03)
+_LEARNT: Final = 0.7  # of the steps
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,14 @@ def order(all_rows: list[Row], seed: int) -> list[tuple[int, tuple[int, ...]]]:
     return early + late
 
 
-def batch(tokenizer: Tokenizer, all_rows: list[Row], length: int, numbers: tuple[int, ...]) -> Batch:
+def batch(tokenizer: Tokenizer, all_rows: list[Row], length: int, numbers: tuple[int, ...], share: float) -> Batch:
+    """One step; `share` of the steps lie behind it."""
     tokens = np.full((len(numbers), length + 1), tokenizer.token_to_id(PAD), dtype=np.int64)
     weights = np.zeros(tokens.shape, dtype=np.float32)
     for place, number in enumerate(numbers):
         row = all_rows[number]
         tokens[place, : len(row.tokens)] = row.tokens
-        weights[place, : row.prompt] = _PROMPT
+        weights[place, : row.prompt] = _PROMPT[share > _LEARNT]
         weights[place, row.prompt : len(row.tokens)] = row.weight
+        weights[place, row.prompt] *= _DECISION
     return Batch(tokens, weights)

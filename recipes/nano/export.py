@@ -62,6 +62,8 @@ def export(out: Path, folder: Path = WEIGHTS) -> str:
         "dtype": "float16",
     }
     (folder / "config.json").write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
+    for path in folder.iterdir():
+        path.chmod(0o644)  # `save_file` keeps its file to its owner
     digest = digest_of(folder)
     (folder / PIN).write_text(digest + "\n", encoding="ascii")
     return digest

@@ -62,7 +62,7 @@ def _run(
         task = progress.add_task("training", total=len(plan), completed=start)
         for step in range(start, len(plan)):
             length, numbers = plan[step]
-            one = batches.batch(tokenizer, all_rows, length, numbers)
+            one = batches.batch(tokenizer, all_rows, length, numbers, step / len(plan))
             _rates(optimizers, step, len(plan))
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 value = compiled(torch.from_numpy(one.tokens), torch.from_numpy(one.weights))
