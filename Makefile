@@ -7,7 +7,7 @@ REQUEST := Create an S3 bucket called invoices for acme. The website must be abl
 .PHONY: try test lint clean
 
 try: $(CORE)/.installed
-	$(CORE)/bin/lawspeaker ask --seed 1 --temperature 1 "$(REQUEST)"
+	$(CORE)/bin/lawspeaker ask --seed 5 --temperature 1 "$(REQUEST)"
 
 test: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest
