@@ -267,3 +267,12 @@ def test_the_outline_of_an_answer() -> None:
     assert not outline(exchange).broken
     assert outline(ask("x").with_answer('resource "a_b" "c" {\n  d = \n}')).broken
     assert outline(Exchange((Message("user", (Text(OPEN),)),))).addresses == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['resource "aws\\u005fs3_bucket_acl" "i" {\n  acl = "public-read"\n}\n# ' + "x" * 1_000_000, "a {" * 300_000],
+    ids=["a name in disguise", "nothing but openings"],
+)
+def test_a_program_that_is_too_much_to_read_is_inconclusive(text: str) -> None:
+    assert outcome("public-storage", text) == "inconclusive"

@@ -17,6 +17,7 @@ from lawspeaker.finding import Finding, span_of
 
 # More places than a person reads; a program with more is as violated as one with these.
 _LIMIT: Final = 100
+_SLIP: Final = 20_000  # characters
 _UNREAD: Final = "Part of the file cannot be read, and it may matter here."
 
 
@@ -60,8 +61,9 @@ class TerraformCheck(msgspec.Struct, frozen=True):
 
 
 def _matters(rule: Rule, read: Module) -> bool:
-    """Whether what cannot be read of a program speaks of what `rule` judges."""
-    return any(re.search(rule.reads, text) for text in read.unread)
+    """Whether what cannot be read of a program may speak of what `rule` judges: by name, under an escaped name, or in
+    more text than a slip leaves unread."""
+    return any(len(text) > _SLIP or r"\u" in text.lower() or re.search(rule.reads, text) for text in read.unread)
 
 
 def _well(fine: Sequence[Verdict]) -> str:
