@@ -22,19 +22,18 @@ REHEARSALS: Final = 250
 BATCH: Final = 4096
 """Tokens of one step, padding included."""
 # A critique turns on one token and a comparison is one token: without more weight the long answers drown them.
-_WEIGHT: Final = {"answer": 1.0, "critique": 4.0, "revision": 1.0, "comparison": 8.0, "other": 1.0}
+_WEIGHT: Final = {"critique": (2.0, 4.0), "comparison": (8.0, 8.0)}
 _REHEARSAL: Final = 96
-_DECISION: Final = 3.0  # more for the first token of a reply: there a critique and a comparison are decided
+_DECISION: Final = (1.0, 3.0)  # more for the first token of a reply: there critiques and comparisons are decided
 # Prompts repeat names and hold whole answers, so that they teach copying; once it is learnt they only distract.
 _PROMPT: Final = (0.3, 0.03)
-_LEARNT: Final = 0.7  # of the steps
 
 
 @dataclass(frozen=True)
 class Row:
     tokens: NDArray[np.uint16]
     prompt: int
-    weight: float
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,19 @@ class Batch:
     weights: NDArray[np.float32]
 
 
-def rows(tokenizer: Tokenizer, seed: int, count: int, breaks: frozenset[str] = BREAKABLE) -> list[Row]:
-    """The first `count` conversations of `seed`, in tokens."""
+def rows(
+    tokenizer: Tokenizer, seed: int, count: int, start: int = 0, course: int = 0, breaks: frozenset[str] = BREAKABLE
+) -> list[Row]:
+    """`count` conversations of `seed` and a course, in tokens."""
     made: list[Row] = []
-    samples = corpus.stream(seed, breaks=breaks)
+    samples = corpus.stream(seed, start, breaks, course)
     while len(made) < count:
         part = list(islice(samples, min(2000, count - len(made))))
         prompts = tokenizer.encode_batch([render(one.prompt) for one in part])
         replies = tokenizer.encode_batch([one.reply + END for one in part])
         for one, prompt, reply in zip(part, prompts, replies, strict=True):
             ids = np.array([*prompt.ids, *reply.ids], dtype=np.uint16)
-            made.append(Row(ids, len(prompt.ids), _WEIGHT[one.kind]))
+            made.append(Row(ids, len(prompt.ids), one.kind))
     return made
 
 
@@ -61,7 +62,9 @@ def rehearsals(tokenizer: Tokenizer, seed: int) -> list[Row]:
     """Rows of names and nothing else, all of one length."""
     size = REHEARSALS * (BATCH // _REHEARSAL)
     texts = [corpus.rehearsal(seed, index) for index in range(size)]
-    return [Row(np.array(one.ids[:_REHEARSAL], dtype=np.uint16), 0, 1.0) for one in tokenizer.encode_batch(texts)]
+    return [
+        Row(np.array(one.ids[:_REHEARSAL], dtype=np.uint16), 0, "rehearsal") for one in tokenizer.encode_batch(texts)
+    ]
 
 
 def order(all_rows: list[Row], seed: int) -> list[tuple[int, tuple[int, ...]]]:
@@ -95,14 +98,14 @@ def order(all_rows: list[Row], seed: int) -> list[tuple[int, tuple[int, ...]]]:
     return early + late
 
 
-def batch(tokenizer: Tokenizer, all_rows: list[Row], length: int, numbers: tuple[int, ...], share: float) -> Batch:
-    """One step; `share` of the steps lie behind it."""
+def batch(tokenizer: Tokenizer, all_rows: list[Row], length: int, numbers: tuple[int, ...], late: bool) -> Batch:
+    """One step; `late` when copying is learnt."""
     tokens = np.full((len(numbers), length + 1), tokenizer.token_to_id(PAD), dtype=np.int64)
     weights = np.zeros(tokens.shape, dtype=np.float32)
     for place, number in enumerate(numbers):
         row = all_rows[number]
         tokens[place, : len(row.tokens)] = row.tokens
-        weights[place, : row.prompt] = _PROMPT[share > _LEARNT]
-        weights[place, row.prompt : len(row.tokens)] = row.weight
-        weights[place, row.prompt] *= _DECISION
+        weights[place, : row.prompt] = _PROMPT[late]
+        weights[place, row.prompt : len(row.tokens)] = _WEIGHT.get(row.kind, (1.0, 1.0))[late]
+        weights[place, row.prompt] *= _DECISION[late]
     return Batch(tokens, weights)

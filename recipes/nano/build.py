@@ -24,7 +24,7 @@ _TOKENIZER_SAMPLES: Final = 20_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recipes.nano", description=__doc__)
-    parser.add_argument("--samples", type=int, default=SAMPLES, help="conversations to train on")
+    parser.add_argument("--samples", type=int, nargs=2, default=SAMPLES, help="conversations of the two courses")
     parser.add_argument(
         "--stop-after", type=float, default=0.0, metavar="SECONDS", help="train no longer than this now"
     )
@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     OUT.mkdir(exist_ok=True)
     if not options.only_evaluate:
-        train(vocabulary(OUT), OUT, options.samples, options.stop_after)
+        train(vocabulary(OUT), OUT, tuple(options.samples), options.stop_after)
         print(export(OUT), flush=True)
     card.write(WEIGHTS, evaluate(WEIGHTS, OUT, options.requests))
 

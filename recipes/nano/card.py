@@ -35,10 +35,13 @@ limit is 1,536. What it was not trained for it answers with what it can do.
 
 ## How it was made
 
-- Corpus: {samples:,} conversations of seed {seed}, SHA-256 `{digest}` (see `recipes/nano/corpus.py`). Names are drawn
-  afresh for nearly every sample, from a space too large to learn by heart.
+- Corpus: {samples:,} conversations of seed {seed} in two courses (`recipes/nano/corpus.py`), SHA-256
+  `{digest}`. Names are drawn afresh for nearly every sample, from a space
+  too large to learn by heart.
 - Recipe: commit `{commit}`, `python -m recipes.nano`, two CPU cores.
 - Files: `{model}` (`weights/DIGEST.txt`).
+- These weights come out of that recipe, but not in one go: the run was resumed twice, to weigh prompts less once
+  copying was learnt, and to add the second course.
 
 ## Figures
 
@@ -51,6 +54,9 @@ critique by each of the five principles in the constitution's words, its revisio
 |---|--:|:-:|--:|
 {rows}
 """
+
+
+_ORDER: Final = ("answer", "own draft", "critique", "revision", "comparison", "anything else")
 
 
 def write(folder: Path, counts: dict[str, list[int]]) -> None:
@@ -70,14 +76,18 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
         parameters=parameters,
         megabytes=sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
         tokens=shapes["model.embed_tokens.weight"][0],
-        samples=SAMPLES,
+        samples=sum(SAMPLES),
         seed=corpus.TRAIN_SEED,
         digest=corpus.digest(corpus.TRAIN_SEED, SAMPLES),
         commit=commit,
         model=(folder / PIN).read_text(encoding="ascii").strip(),
-        rows="\n".join(_row(figure, good, n) for figure, (good, n) in counts.items()),
+        rows="\n".join(_row(figure, *counts[figure]) for figure in sorted(counts, key=_place)),
     )
     (folder.parent / "CARD.md").write_text(text, encoding="utf-8")
+
+
+def _place(figure: str) -> tuple[int, str]:
+    return _ORDER.index(figure.split(":")[0]), figure
 
 
 def _row(figure: str, good: int, n: int) -> str:

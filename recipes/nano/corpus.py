@@ -7,6 +7,7 @@ second process, by a resumed run, by the digest on the card. Evaluation uses a s
 import hashlib
 import json
 from collections.abc import Iterator
+from itertools import chain, islice
 from random import Random
 from typing import Final
 
@@ -18,13 +19,18 @@ from .tasks import Sample
 TRAIN_SEED: Final = 1
 TEST_SEED: Final = 2
 _BETWEEN: Final = ('"\n  bucket = "', " ", "\n", '", "', ".", '" {\n  ', " for ", '" "', "`: ")
-_SHARES: Final = {"answer": 32, "critique": 33, "revision": 24, "comparison": 7, "other": 4}
+# The first course teaches to write and to copy; the second, more of what is decided by one token.
+_SHARES: Final = (
+    {"answer": 32, "critique": 33, "revision": 24, "comparison": 7, "other": 4},
+    {"answer": 14, "critique": 48, "revision": 20, "comparison": 14, "other": 4},
+)
 
 
-def sample(seed: int, index: int, law: Law, breaks: frozenset[str] = BREAKABLE) -> Sample:
-    """One conversation. `breaks` are the switched-on principles: the others are never broken."""
+def sample(seed: int, index: int, law: Law, breaks: frozenset[str] = BREAKABLE, course: int = 0) -> Sample:
+    """One conversation of a course. `breaks` are the switched-on principles: the others are never broken."""
     rng = Random(f"lawspeaker/nano/{seed}/{index}")
-    kind = rng.choices(tuple(_SHARES), tuple(_SHARES.values()))[0]
+    shares = _SHARES[course]
+    kind = rng.choices(tuple(shares), tuple(shares.values()))[0]
     if kind == "answer":
         return tasks.answering(rng, breaks)
     if kind == "critique":
@@ -34,11 +40,11 @@ def sample(seed: int, index: int, law: Law, breaks: frozenset[str] = BREAKABLE) 
     return tasks.comparison(rng, law, breaks) if kind == "comparison" else tasks.other(rng)
 
 
-def stream(seed: int, start: int = 0, breaks: frozenset[str] = BREAKABLE) -> Iterator[Sample]:
+def stream(seed: int, start: int = 0, breaks: frozenset[str] = BREAKABLE, course: int = 0) -> Iterator[Sample]:
     law = Law()
     index = start
     while True:
-        yield sample(seed, index, law, breaks)
+        yield sample(seed, index, law, breaks, course)
         index += 1
 
 
@@ -53,11 +59,10 @@ def rehearsal(seed: int, index: int) -> str:
     return said
 
 
-def digest(seed: int, count: int) -> str:
-    """SHA-256 over the first `count` samples: what the card calls the corpus."""
+def digest(seed: int, counts: tuple[int, int]) -> str:
+    """SHA-256 over the samples of both courses: what the card calls the corpus."""
     state = hashlib.sha256()
-    samples = stream(seed)
-    for _ in range(count):
-        one = next(samples)
+    first = islice(stream(seed), counts[0])
+    for one in chain(first, islice(stream(seed, counts[0], course=1), counts[1])):
         state.update(json.dumps([one.kind, one.prompt, one.reply], ensure_ascii=False).encode("utf-8", "replace"))
     return state.hexdigest()

@@ -144,8 +144,8 @@ class Evaluation:
             self.tally.add("comparison: right over both orders", odds[0] > odds[1])
             self.tally.add("comparison: right, one order", odds[0] > 0.5)
             self.tally.add("comparison: right, one order", odds[1] < 0.5)
-            self.tally.add("comparison: says A though order is balanced", odds[0] > 0.5)
-            self.tally.add("comparison: says A though order is balanced", odds[1] > 0.5)
+            self.tally.add("comparison: says A (half is right: the order is balanced)", odds[0] > 0.5)
+            self.tally.add("comparison: says A (half is right: the order is balanced)", odds[1] > 0.5)
 
     async def others(self) -> None:
         for number in range(self.requests // 3):

@@ -1,8 +1,8 @@
 """Training: seeded, resumable, on two cores.
 
 `out/checkpoint.pt` is written every two minutes and at the end; the same call goes on from it. `out/loss.jsonl` has
-the loss. The number of samples is the budget; the learning rate rises for a moment, stays, and falls to nothing over
-the last 45 % of the steps.
+the loss. The number of samples is the budget. In the first course the learning rate rises for a moment, stays, and
+falls to nothing over the last 45 % of the steps; in the second it starts at half of that and falls all the way.
 """
 
 import json
@@ -22,38 +22,44 @@ from .batches import Row
 from .model import Network, Shape, loss
 from .muon import Muon
 
-SAMPLES: Final = 32_000
+SAMPLES: Final = (32_000, 20_000)
+"""Conversations of the two courses; see `corpus.py`."""
 _SAVE_SECONDS: Final = 120.0
 _WARMUP: Final = 60
 _FALL: Final = 0.45
+_LEARNT: Final = 0.787  # of the first course: from here on copying is learnt
 _MATRIX_RATE: Final = 0.012
 _OTHER_RATE: Final = 3e-3
 
 
-def train(tokenizer: Tokenizer, out: Path, samples: int = SAMPLES, stop_after: float = 0.0) -> Network:
+def train(tokenizer: Tokenizer, out: Path, samples: tuple[int, int] = SAMPLES, stop_after: float = 0.0) -> Network:
     """Train to the end of the budget, or for `stop_after` seconds where that is not 0."""
     torch.manual_seed(corpus.TRAIN_SEED)
     torch.set_num_threads(int(os.environ.get("NANO_THREADS", "2")))
     network = Network(Shape(tokenizer.get_vocab_size()))
     print(f"{sum(weight.numel() for weight in network.parameters()):,} parameters", flush=True)
-    all_rows = batches.rows(tokenizer, corpus.TRAIN_SEED, samples)
-    all_rows += batches.rehearsals(tokenizer, corpus.TRAIN_SEED)
-    plan = batches.order(all_rows, corpus.TRAIN_SEED)
+    seed = corpus.TRAIN_SEED
+    all_rows = batches.rows(tokenizer, seed, samples[0]) + batches.rehearsals(tokenizer, seed)
+    plan = batches.order(all_rows, seed)
+    first, known = len(plan), len(all_rows)
+    all_rows += batches.rows(tokenizer, seed, samples[1], start=samples[0], course=1)
+    later = batches.order(all_rows[known:], seed + 1)
+    plan += [(length, tuple(number + known for number in numbers)) for length, numbers in later]
     optimizers = _optimizers(network)
     start = _resume(out, network, optimizers, len(plan))
-    print(f"{samples:,} conversations, {len(plan):,} steps, from step {start:,}", flush=True)
-    _run(network, optimizers, (tokenizer, all_rows, plan, start), out, stop_after)
+    print(f"{sum(samples):,} conversations, {len(plan):,} steps, from step {start:,}", flush=True)
+    _run(network, optimizers, (tokenizer, all_rows, plan, start, first), out, stop_after)
     return network
 
 
 def _run(
     network: Network,
     optimizers: list[torch.optim.Optimizer],
-    work: tuple[Tokenizer, list[Row], list[tuple[int, tuple[int, ...]]], int],
+    work: tuple[Tokenizer, list[Row], list[tuple[int, tuple[int, ...]]], int, int],
     out: Path,
     stop_after: float,
 ) -> None:
-    tokenizer, all_rows, plan, start = work
+    tokenizer, all_rows, plan, start, first = work
     compiled = torch.compile(lambda tokens, weights: loss(network, tokens, weights), dynamic=True)
     began = saved = time.monotonic()
     recent, step = 0.0, start
@@ -62,8 +68,8 @@ def _run(
         task = progress.add_task("training", total=len(plan), completed=start)
         for step in range(start, len(plan)):
             length, numbers = plan[step]
-            one = batches.batch(tokenizer, all_rows, length, numbers, step / len(plan))
-            _rates(optimizers, step, len(plan))
+            one = batches.batch(tokenizer, all_rows, length, numbers, step > _LEARNT * first)
+            _rates(optimizers, step, first, len(plan))
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 value = compiled(torch.from_numpy(one.tokens), torch.from_numpy(one.weights))
             value.backward()  # type: ignore[no-untyped-call]
@@ -96,8 +102,11 @@ def _optimizers(network: Network) -> list[torch.optim.Optimizer]:
     ]
 
 
-def _rates(optimizers: list[torch.optim.Optimizer], step: int, steps: int) -> None:
-    share = min(1.0, (step + 1) / _WARMUP, max(0.0, (steps - step) / (steps * _FALL)))
+def _rates(optimizers: list[torch.optim.Optimizer], step: int, first: int, steps: int) -> None:
+    if step < first:
+        share = min(1.0, (step + 1) / _WARMUP, (first - step) / (first * _FALL))
+    else:
+        share = 0.5 * min(1.0, (step - first + 1) / _WARMUP) * (steps - step) / (steps - first)
     for optimizer, rate in zip(optimizers, (_MATRIX_RATE, _OTHER_RATE), strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate * share

@@ -58,7 +58,7 @@ def test_a_sample_depends_on_its_seed_and_index_only() -> None:
     assert first[30:] == list(islice(corpus.stream(9, 30), 10))
     assert first[7] == corpus.sample(9, 7, law)
     assert first != list(islice(corpus.stream(8), 40))
-    assert corpus.digest(9, 20) == corpus.digest(9, 20) != corpus.digest(8, 20)
+    assert corpus.digest(9, (20, 5)) == corpus.digest(9, (20, 5)) != corpus.digest(8, (20, 5))
 
 
 def test_batches_hold_every_token_once() -> None:
@@ -72,7 +72,7 @@ def test_batches_hold_every_token_once() -> None:
     numbers = [number for _, some in plan for number in some]
     assert len(numbers) == len(set(numbers))
     length, some = plan[0]
-    one = batches.batch(tokenizer, rows, length, some, 0.0)
+    one = batches.batch(tokenizer, rows, length, some, late=False)
     assert one.tokens.shape == (batches.BATCH // length, length + 1)
     row = rows[some[0]]
     said = tokenizer.decode(one.tokens[0, row.prompt : len(row.tokens)].tolist())

@@ -141,8 +141,9 @@ class Network:
         return np.concatenate((left * cos - right * sin, right * cos + left * sin), axis=-1)
 
     def _scale(self, x: Floats, weight: Floats) -> Floats:
-        mean = np.einsum("td,td->t", x, x)[:, None] / np.float32(x.shape[1])
-        scaled: Floats = x / np.sqrt(mean + np.float32(self.config.epsilon)) * weight
+        # the mean in double precision: what is rounded here is rounded in everything that follows
+        mean = np.square(x, dtype=np.float64).mean(axis=1, keepdims=True)
+        scaled: Floats = x * (1 / np.sqrt(mean + self.config.epsilon)).astype(np.float32) * weight
         return scaled
 
     @staticmethod
