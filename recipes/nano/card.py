@@ -1,5 +1,6 @@
 """The model card: what nano is for, what it is not, and its figures with their intervals."""
 
+import math
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -63,12 +64,7 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
     """`CARD.md` above the weights in `folder`."""
     with safe_open(folder / "model.safetensors", "np") as weights:
         shapes = {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
-    parameters = 0
-    for shape in shapes.values():
-        size = 1
-        for side in shape:
-            size *= side
-        parameters += size
+    parameters = sum(math.prod(shape) for shape in shapes.values())
     here = Path(__file__).parent
     log = ["git", "log", "-1", "--format=%h", "--", str(here)]
     commit = subprocess.run(log, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
@@ -87,7 +83,7 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
 
 
 def _place(figure: str) -> tuple[int, str]:
-    return _ORDER.index(figure.split(":")[0]), figure
+    return _ORDER.index(figure.partition(":")[0]), figure
 
 
 def _row(figure: str, good: int, n: int) -> str:
