@@ -5,11 +5,12 @@ import json
 import pytest
 
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.terraform.kind import RULES
 from lawspeaker.checks.terraform.outline import outline
 from lawspeaker.checks.terraform.parse import MAX_CHARACTERS, parse
 from lawspeaker.exchange import Exchange, Message, Part, Reasoning, Scope, Text, ToolCall, ask
 from lawspeaker.finding import Finding
-from tests.checks.judged import ANSWER, answer, outcome
+from tests.checks.judged import ANSWER, answer, findings, outcome
 
 OPEN = 'resource "aws_s3_bucket_acl" "b" {\n  bucket = aws_s3_bucket.b.id\n  acl    = "public-read"\n}\n'
 BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = "größe"\n}\n'
@@ -276,3 +277,28 @@ def test_the_outline_of_an_answer() -> None:
 )
 def test_a_program_that_is_too_much_to_read_is_inconclusive(text: str) -> None:
     assert outcome("public-storage", text) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "undecided"),
+    [
+        ("invoices", "terraform-aws-modules/s3-bucket/aws", {"public-storage"}),
+        ("bucket", "./modules/x", {"public-storage"}),
+        ("db", "terraform-aws-modules/rds/aws", {"public-database", "unencrypted-at-rest"}),
+        ("bastion_sg", "./modules/x", {"open-admin-ingress"}),
+        ("deployer", "terraform-aws-modules/iam/aws", {"wildcard-action"}),
+        ("network", "terraform-aws-modules/vpc/aws", set()),
+    ],
+)
+def test_module_calls_that_speak_of_what_a_rule_judges_are_inconclusive(
+    name: str, source: str, undecided: set[str]
+) -> None:
+    program = f'module "{name}" {{\n  source = "{source}"\n  acl = "public-read"\n}}\n'
+    for rule in RULES.keys() - {"plain-text-secret"}:  # reads what is handed to a module like any other attribute
+        assert outcome(rule, program) == ("inconclusive" if rule in undecided else "not_applicable")
+
+
+def test_the_place_of_what_cannot_be_read() -> None:
+    program = 'resource "aws_s3_bucket" "a" {}\n\nresource "aws_db_instance" "b" {\n  engine = = "x"\n}\n'
+    found = findings("terraform", ["unencrypted-at-rest"], program, "main.tf")
+    assert [finding.spans[0].line for finding in found if finding.outcome == "inconclusive"] == [3]

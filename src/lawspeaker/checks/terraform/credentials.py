@@ -48,6 +48,7 @@ RULE: Final = Rule(
     "plain-text-secret",
     (written_secrets,),
     r"(?i)password|secret|token|_key\b|user_data|environment",
+    r"(?!)",  # what is handed to a module is read like any other attribute
 )
 
 

@@ -96,6 +96,7 @@ RULE: Final = Rule(
     (publicly_accessible, search_policy, cloud_sql, bigquery, azure_firewall, azure_endpoint),
     r"aws_(?:db_|rds_|redshift|neptune|docdb|dms_|mq_|elasticsearch_|opensearch_)|google_sql_|google_bigquery_|"
     r"azurerm_(?:postgresql|mysql|mariadb|mssql|sql|cosmosdb|redis)_",
+    r"rds|aurora|database|postgres|mysql|sql|redshift|\bdb\b|_db\b|\bdb_",
 )
 
 

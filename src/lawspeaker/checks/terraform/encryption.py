@@ -89,6 +89,7 @@ RULE: Final = Rule(
     "unencrypted-at-rest",
     (switched_off, always_on),
     "|".join(sorted({switch.type for switch in SWITCHES} | set(_ALWAYS))),
+    r"rds|aurora|database|postgres|mysql|\bdb\b|_db\b|\bdb_|ebs|efs|redshift|elasticache|redis|volume|encrypt",
 )
 
 

@@ -87,6 +87,7 @@ RULE: Final = Rule(
     "wildcard-action",
     (policies, documents, queue_policies, attachments, azure_roles),
     r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b",
+    r"\biam|iam\b|polic(y|ies)|\broles?\b",
 )
 
 

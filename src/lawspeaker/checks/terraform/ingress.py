@@ -96,6 +96,7 @@ RULE: Final = Rule(
     (security_group, security_group_rule, google_firewall, azure_security_rule, other_firewalls),
     r"aws_(?:default_|vpc_)?security_group|google_compute_firewall\b|azurerm_network_security_|digitalocean_firewall|"
     r"openstack_networking_secgroup",
+    r"security.?group|\bsg\b|_sg\b|firewall|ingress",
 )
 
 

@@ -6,19 +6,20 @@ from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.settings import missing, strings
 from lawspeaker.checks.terraform.module import Module, module
 from lawspeaker.checks.terraform.rules import RULES
 from lawspeaker.checks.terraform.source import Code, Written, code_in
-from lawspeaker.checks.terraform.verdict import Rule, Verdict
+from lawspeaker.checks.terraform.verdict import Judgement, Rule, Verdict
 from lawspeaker.constitution.kinds import Check, SettingsError
 from lawspeaker.exchange import Exchange, Scope
-from lawspeaker.finding import Finding, span_of
+from lawspeaker.finding import Finding
 
 # More places than a person reads; a program with more is as violated as one with these.
 _LIMIT: Final = 100
 _SLIP: Final = 20_000  # characters
-_UNREAD: Final = "Part of the file cannot be read, and it may matter here."
+_UNREAD: Final = "This part of the code cannot be read, and it may matter here."
 
 
 class TerraformCheck(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ class TerraformCheck(msgspec.Struct, frozen=True):
         sources = program.sources
         read = module(tuple(source.text for source in sources), program.given, program.perhaps)
         verdicts = sorted(
-            dict.fromkeys(verdict for judgement in rule.judgements for verdict in judgement(read)),
+            dict.fromkeys(verdict for judgement in (*rule.judgements, _calls(rule)) for verdict in judgement(read)),
             key=lambda verdict: (verdict.place.file, verdict.place.start),
         )
         violated = [verdict for verdict in verdicts if verdict.outcome == "violated"][:_LIMIT]
@@ -54,16 +55,33 @@ class TerraformCheck(msgspec.Struct, frozen=True):
             yield Finding(self.principle, check, verdict.outcome, f"{verdict.reason}.", (span,))
         fine = [verdict for verdict in verdicts if verdict.outcome == "upheld"]
         if read.broken and not judged and (fine or _matters(rule, read)):
-            span = span_of(sources[0].segment, 0, len(sources[0].segment.text))
+            place = read.unread[0]
+            span = sources[place.file].span(place.start, place.end)
             yield Finding(self.principle, check, "inconclusive", _UNREAD, (span,))
         elif fine and not judged:
             yield Finding(self.principle, check, "upheld", _well(fine))
 
 
+def _calls(rule: Rule) -> Judgement:
+    """Module calls that speak of what `rule` judges are undecided: their inputs are not read yet, and neither is what
+    the called module does with them."""
+
+    def judge(read: Module) -> Iterator[Verdict]:
+        for call in read.of("module"):
+            if re.search(rule.calls, f"{call.name} {call.get('source')}", re.IGNORECASE):
+                reason = f"{shown(call.address)}: what this module call sets up is not read yet"
+                yield Verdict("inconclusive", reason, call.place)
+
+    return judge
+
+
 def _matters(rule: Rule, read: Module) -> bool:
     """Whether what cannot be read of a program may speak of what `rule` judges: by name, under an escaped name, or in
     more text than a slip leaves unread."""
-    return any(len(text) > _SLIP or r"\u" in text.lower() or re.search(rule.reads, text) for text in read.unread)
+    return any(
+        len(text) > _SLIP or r"\u" in text.lower() or re.search(rule.reads, text)
+        for text in map(read.text, read.unread)
+    )
 
 
 def _well(fine: Sequence[Verdict]) -> str:

@@ -68,13 +68,19 @@ class Resource(Body, frozen=True):
 
 
 class Module(msgspec.Struct, frozen=True):
-    """Every readable block of some files. `unread` is the code that could not be read; `broken` says that there is
-    some, or that a block is damaged."""
+    """Every readable block of some files. `unread` is where code could not be read, damaged blocks among it."""
 
     texts: tuple[str, ...]
     resources: Mapping[str, tuple[Resource, ...]]
-    unread: tuple[str, ...]
-    broken: bool
+    unread: tuple[Place, ...]
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.unread)
+
+    def text(self, place: Place) -> str:
+        """What stands there."""
+        return self.texts[place.file][place.start : place.end]
 
     def of(self, *types: str) -> Iterator[Resource]:
         """The resources of `types`."""
@@ -101,15 +107,15 @@ def module(texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[s
         for block in program.blocks:
             for resource in _resources(block, file, scope):
                 resources.setdefault(resource.type, []).append(resource)
-    unread = [text[start:end] for text, program in zip(texts, programs, strict=True) for start, end in program.unread]
-    broken = [
-        texts[file][block.start : block.end]
+    unread = [Place(file, *place) for file, program in enumerate(programs) for place in program.unread]
+    damaged = [
+        Place(file, block.start, block.end)
         for file, program in enumerate(programs)
         for block in program.blocks
         if block.broken
     ]
     frozen = {type: tuple(found) for type, found in resources.items()}
-    return Module(texts, frozen, tuple(unread + broken), bool(unread or broken))
+    return Module(texts, frozen, (*unread, *damaged))
 
 
 def _variables(programs: Sequence[Program], given: Sequence[str], perhaps: Sequence[str]) -> dict[str, Expression]:

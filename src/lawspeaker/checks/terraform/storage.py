@@ -123,6 +123,7 @@ RULE: Final = Rule(
         spaces_bucket,
     ),
     r"aws_(?:s3|ecr|backup|glacier|secretsmanager)_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
+    r"s3|bucket|storage|blob|spaces",
 )
 
 _ACL_SWITCHES: Final = ("block_public_acls", "ignore_public_acls")

@@ -20,12 +20,14 @@ Judgement = Callable[[Module], Iterator[Verdict]]
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A rule: its id, the judgements that it is made of (each on other resource types), and a pattern of the types
-    that it judges, so that it knows when a part that cannot be read matters to it."""
+    """A rule: its id, the judgements that it is made of (each on other resource types), a pattern of the types that it
+    judges, so that it knows when a part that cannot be read matters to it, and one of the words by which a module call
+    (its name or source) shows that it sets up such things."""
 
     id: str
     judgements: tuple[Judgement, ...]
     reads: str
+    calls: str
 
 
 def upheld(resource: Resource) -> Verdict:
