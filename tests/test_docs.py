@@ -1,7 +1,8 @@
 """The documentation is run: files are written, commands are typed, and what is printed must be what the page says.
 
-In a page, a fenced block that begins with `# <name>` is a file of that name; a block marked `console` holds commands
-(`$ …`) and their output, standard error included. Ids, digests and times differ from run to run and are masked.
+In a page, a fenced block that begins with a comment `# <name>` is a file of that name; a block marked `console` holds
+commands (`$ …`) and their output, standard error included. Ids, digests and times differ from run to run and are
+masked.
 """
 
 import os
@@ -35,7 +36,7 @@ def _masked(text: str) -> list[str]:
 def test_commands_print_what_the_page_says(page: Path, work: Path) -> None:
     for language, block in _blocks(page):
         if name := _FILE.match(block):
-            (work / name[1]).write_text(block[name.end() :], encoding="utf-8")
+            (work / name[1]).write_text(block, encoding="utf-8")
         elif language == "console":
             for command, expected in _commands(block):
                 assert command[0] == "lawspeaker", command

@@ -75,6 +75,9 @@ def test_what_ask_leaves_behind(cli: Run, script: str, work: Path) -> None:
     report = json.loads(verified.stdout)
     assert (verified.returncode, report["ok"], report["size"], report["problems"]) == (0, True, 2, [])
     assert "Integrity only" in cli("audit", "verify").stderr
+    assert receipt["id"] in cli("audit", "show").stdout
+    not_held = cli("review", "show", receipt["id"])
+    assert (not_held.returncode, "was not escalated" in not_held.stderr) == (2, True)
     shown = cli("audit", "show", receipt["id"][:12])
     assert shown.returncode == 0
     assert "a bucket" in shown.stdout
@@ -97,6 +100,7 @@ def test_escalated_answers_wait_for_a_ruling(cli: Run, work: Path) -> None:
     assert (approved.returncode, approved.stdout) == (0, "Run terraform destroy.\n")
     assert cli("review", "reject", second, "--reason", "no").returncode == 0
     assert json.loads(cli("review", "list", "--json").stdout) == []
+    assert "approve by jo" in cli("review", "show", first).stdout
     again = cli("review", "reject", first, "--reason", "changed my mind")
     assert (again.returncode, "has a ruling already" in again.stderr) == (2, True)
     assert json.loads(cli("audit", "verify", "--json").stdout)["ok"]

@@ -1,6 +1,7 @@
 """`lawspeaker ask`: one governed answer."""
 
 import asyncio
+import base64
 import secrets
 import sys
 
@@ -11,6 +12,7 @@ from lawspeaker.audit.log import open_log
 from lawspeaker.cli.context import (
     Finite,
     constitution_option,
+    count,
     home,
     inert,
     json_option,
@@ -118,8 +120,9 @@ def _print(governed: Governed) -> None:
     tell(governed.steps, governed.decision, console)
     console.print("[bold cyan]receipt[/]")
     console.print(f"  id      {receipt.id}\n  record  {receipt.index}, {receipt.digest}")
-    console.print(f"  proof   {len(receipt.proof)} hashes to the checkpoint of {inert(_head_of(receipt.checkpoint))}")
-    console.print(f"  [dim]lawspeaker audit show {receipt.id[:12]}   lawspeaker audit verify[/]")
+    hashes = count(len(receipt.proof), "hash") if len(receipt.proof) == 1 else f"{len(receipt.proof)} hashes"
+    console.print(f"  proof   {hashes} to the checkpoint of {inert(_head_of(receipt.checkpoint))}")
+    console.print(f"  [dim]lawspeaker audit show {receipt.id[:12]}[/]\n  [dim]lawspeaker audit verify[/]")
     if governed.answer is None:
         console.print(f"[yellow]No answer was released.[/]{_next(governed)}")
         return
@@ -128,7 +131,7 @@ def _print(governed: Governed) -> None:
 
 def _head_of(checkpoint: str) -> str:
     origin, size, root = checkpoint.split("\n")[:3]
-    return f"{origin}: {size} records, root {root}"
+    return f"{origin}: {size} records, root {base64.b64decode(root).hex()}"
 
 
 def _next(governed: Governed) -> str:

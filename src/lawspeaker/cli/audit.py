@@ -11,7 +11,11 @@ from lawspeaker.audit.receipt import verify_receipt
 from lawspeaker.audit.vault import StoredText
 from lawspeaker.audit.verify import verify
 from lawspeaker.cli.context import home, inert, json_option, page, print_json, words
+from lawspeaker.cli.narrative import tell_steps
+from lawspeaker.deliberation.render import request_text
+from lawspeaker.deliberation.steps import Step
 from lawspeaker.errors import InputError
+from lawspeaker.exchange import Exchange
 
 
 @click.group()
@@ -39,10 +43,12 @@ def verify_command(key: str | None, as_json: bool) -> int:
 
 
 @command.command("show")
-@click.argument("id")
+@click.argument("id", required=False)
 @json_option("Records and texts as JSON.")
-def show_command(id: str, as_json: bool) -> int:
-    """Show the records of one exchange and, where they are not erased, its texts."""
+def show_command(id: str | None, as_json: bool) -> int:
+    """Show one exchange: its records and texts. Without an ID: the latest records."""
+    if id is None:
+        return _recent(as_json)
     with LogReader(home()) as reader:
         history = [(leaf, reader.texts(leaf.record.id)) for leaf in reader.history(id)]
     if as_json:
@@ -59,12 +65,23 @@ def show_command(id: str, as_json: bool) -> int:
 @command.command("prove")
 @click.argument("id")
 def prove_command(id: str) -> int:
-    """Print a fresh receipt as JSON: leaf, index, signed checkpoint, inclusion proof; checked before it is printed."""
+    """Print a fresh receipt as JSON, checked first."""
     with LogReader(home()) as reader:
         leaf, receipt = reader.leaf(id), reader.prove(id)
     verify_receipt(receipt, leaf.data, *read_vkeys(home()))
     print_json({"receipt": receipt, "leaf": leaf.data.decode()})
     words().print(f"record {receipt.index} is in the log of the checkpoint; {len(receipt.proof)} hashes prove it")
+    return 0
+
+
+def _recent(as_json: bool) -> int:
+    with LogReader(home()) as reader:
+        latest = reader.recent(20)
+    if as_json:
+        print_json([_leaf_json(leaf, []) for leaf in latest])
+    for leaf in () if as_json else latest:
+        record = leaf.record
+        page().print(f"{leaf.index:>6}  {record.time}  {record.kind:<8}  {record.id}  {record.facts.get('action', '')}")
     return 0
 
 
@@ -111,6 +128,15 @@ def _print_leaf(leaf: Leaf, out: Console) -> None:
 def _print_text(text: StoredText, out: Console) -> None:
     if text.state != "present":
         out.print(f"  [yellow]{text.name}: {text.state}[/]")
+        return
+    if text.name == "steps":
+        tell_steps(msgspec.json.decode(text.text, type=tuple[Step, ...]), out)
+        return
+    if text.name in {"request", "exchange"}:
+        exchange = msgspec.json.decode(text.text, type=Exchange)
+        out.print(f"  [bold]{text.name}[/]\n{inert(request_text(exchange))}")
+        if exchange.has_answer:
+            out.print(f"  [bold]answer[/]\n{inert(exchange.answer)}")
         return
     plain = _plain(text.text)
     shown = plain if isinstance(plain, str) else msgspec.json.format(msgspec.json.encode(plain), indent=2).decode()

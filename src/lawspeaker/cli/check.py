@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from lawspeaker.checks.assess import assess
-from lawspeaker.cli.context import Finite, constitution_option, inert, load_law, page, print_json, words
+from lawspeaker.cli.context import Finite, constitution_option, count, inert, load_law, page, print_json, words
 from lawspeaker.cli.inputs import Subject, read
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.finding import Finding
@@ -31,13 +31,13 @@ def command(
 ) -> int:
     """Judge files, folders or standard input (`-`) by a constitution.
 
-    The Terraform files of one folder are judged together. Leaves with 1 for a violation, 3 where a principle could
-    not be decided, else 0.
+    Of one folder, the Terraform files that were given are judged together: give the folder rather than one file of
+    it, so that variables are known. Leaves with 1 for a violation, 3 where a principle could not be decided, else 0.
     """
     law = load_law(laws)
     given = read(paths)
     if given.left_out:
-        words().print(f"{given.left_out} binary files or links were left out; name them to have them judged")
+        words().print(f"{count(given.left_out, 'file')} left out (binary, or a link); name one to have it judged")
     judged = asyncio.run(_judge(given.subjects, law, judge, budget))
     found = [row for each in judged for row in rows(each, law, all_outcomes=everything or form == "junit")]
     if form == "sarif":
@@ -85,18 +85,27 @@ def _as_json(found: Sequence[Row], judged: Sequence[Judged], law: Constitution) 
 
 
 def _print(found: Sequence[Row], judged: Sequence[Judged], law: Constitution) -> None:
+    """By place, the principles that the same is said of in one line."""
     out = page()
-    for row in found:
-        place = f"{row.path}:{row.line}" if row.line else row.path
-        colour = _COLOUR.get(row.outcome, "green")
+    told: dict[tuple[str, int, str, str, str], list[str]] = {}
+    for row in sorted(found, key=lambda row: (row.path, row.line)):
+        principles = told.setdefault((row.path, row.line, row.outcome, row.reason, row.check), [])
+        if f"{row.principle} ({row.severity})" not in principles:
+            principles.append(f"{row.principle} ({row.severity})")
+    for (path, line, outcome, reason, check), principles in told.items():
+        place = f"{path}:{line}" if line else path
         out.print(
-            f"{inert(place)}: [{colour}]{row.outcome}[/] [bold]{inert(row.principle)}[/] ({row.severity}) "
-            f"{inert(row.reason)} [dim]{inert(row.check)}[/]"
+            f"{inert(place)}: [{_COLOUR.get(outcome, 'green')}]{outcome}[/] [bold]{inert(', '.join(principles))}[/] "
+            f"{inert(reason)} [dim]{inert(check)}[/]"
         )
     decision = decide_all(judged, law)
     because = f" because of {', '.join(decision.because)}" if decision.because else ""
-    files = sum(len(each.paths) for each in judged)
+    files = count(sum(len(each.paths) for each in judged), "file")
     words().print(
-        f"{files} file{'s' if files != 1 else ''}, {sum(row.outcome == 'violated' for row in found)} violated, "
-        f"{sum(row.outcome == 'inconclusive' for row in found)} inconclusive: {decision.action}{inert(because)}"
+        f"{files}: {_sum(found, 'violated')}, {_sum(found, 'inconclusive')}: {decision.action}{inert(because)}"
     )
+
+
+def _sum(found: Sequence[Row], outcome: str) -> str:
+    principles = {row.principle for row in found if row.outcome == outcome}
+    return f"{count(len(principles), 'principle')} {outcome}"

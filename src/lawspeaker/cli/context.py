@@ -46,7 +46,7 @@ def json_option(what: str) -> Callable[[Callable[..., object]], Callable[..., ob
 
 def home() -> Path:
     """The folder of log, keys and caches: `LAWSPEAKER_HOME`, else `.lawspeaker` here."""
-    return Path(os.environ.get("LAWSPEAKER_HOME") or ".lawspeaker")
+    return Path(os.environ.get("LAWSPEAKER_HOME") or ".lawspeaker").absolute()
 
 
 def law_names(laws: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,6 +67,11 @@ def words() -> Console:
 def page() -> Console:
     """Standard output for people."""
     return Console(highlight=False, soft_wrap=True, emoji=False)
+
+
+def count(n: int, thing: str) -> str:
+    """`1 line`, `2 lines`."""
+    return f"{n} {thing}{'' if n == 1 else 's'}"
 
 
 def inert(text: str) -> str:

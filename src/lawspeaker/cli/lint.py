@@ -3,7 +3,7 @@
 import click
 
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.cli.context import constitution_option, inert, json_option, law_names, page, print_json, words
+from lawspeaker.cli.context import constitution_option, count, inert, json_option, law_names, page, print_json, words
 from lawspeaker.constitution.lint import lint
 from lawspeaker.constitution.load import load
 
@@ -23,5 +23,5 @@ def command(files: tuple[str, ...], laws: tuple[str, ...], as_json: bool) -> int
         for message in found:
             place = f"{message.path}:{message.line}:{message.column}"
             out.print(f"{inert(place)}: {inert(message.message)} [dim]{inert(message.rule)}[/]")
-        words().print(f"{len(found)} fault{'s' if len(found) != 1 else ''} in {', '.join(law_names(names))}")
+        words().print(f"{count(len(found), 'fault')} in {', '.join(law_names(names))}")
     return int(bool(found))

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from lawspeaker.cli.context import inert
+from lawspeaker.cli.context import count, inert
 from lawspeaker.decision import Decision
 from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
-from lawspeaker.finding import Finding
+from lawspeaker.finding import Finding, by_principle
 
 _COLOUR = {"violated": "red", "inconclusive": "yellow", "release": "green", "escalate": "yellow", "refuse": "red"}
 
@@ -29,7 +29,7 @@ def tell_steps(steps: Sequence[Step], console: Console) -> None:
     for step in steps:
         match step:
             case Draft(text=text, model=model):
-                _head(console, "draft", f"{len(text.splitlines())} lines by {model}")
+                _head(console, "draft", f"{count(len(text.splitlines()), 'line')} by {model}")
                 answer = text
             case Assessment(of=of, findings=findings):
                 _assessment(of, findings, console)
@@ -70,8 +70,12 @@ def _assessment(of: str, findings: Sequence[Finding], console: Console) -> None:
 def _because(steps: Sequence[Step], decision: Decision) -> str:
     if decision.because:
         return f" because of {', '.join(decision.because)}"
-    kept = [step.principle for step in steps if isinstance(step, Revision) and not step.rejected]
-    return f", revised to uphold {', '.join(dict.fromkeys(kept))}" if kept else ", as it was drafted"
+    found = [by_principle(step.findings) for step in steps if isinstance(step, Assessment)]
+    was = {id for each in found for id, outcome in each.items() if outcome == "violated"}
+    noted = [id for id, outcome in found[-1].items() if outcome == "violated"] if found else []
+    mended = sorted(was.difference(noted))
+    words = f", corrected to uphold {', '.join(mended)}" if mended else ", as it was drafted"
+    return words + (f"; noted: {', '.join(noted)}" if noted else "")
 
 
 def _doubt(critique: Critique) -> str:

@@ -49,6 +49,7 @@ def show_command(id: str, as_json: bool) -> int:
     with LogReader(home()) as reader:
         leaf = _decision(reader, id)
         texts = reader.texts(leaf.record.id)
+        rulings = [each.record for each in reader.history(id) if each.record.kind == "ruling"]
     exchange = msgspec.json.decode(_present(texts, "exchange"), type=Exchange)
     steps = msgspec.json.decode(_present(texts, "steps"), type=tuple[Step, ...])
     if as_json:
@@ -60,7 +61,11 @@ def show_command(id: str, as_json: bool) -> int:
     facts = leaf.record.facts
     out.print(f"[bold cyan]decision[/]\n  {facts['action']} because of {', '.join(facts['because'])}")
     out.print(f"[bold cyan]answer held back[/]\n{inert(exchange.answer)}")
-    words().print(f"lawspeaker review approve {leaf.record.id[:12]}   lawspeaker review reject {leaf.record.id[:12]}")
+    for ruling in rulings:
+        out.print(f"[bold cyan]ruling[/]\n  {ruling.facts['verdict']} by {inert(ruling.facts['by'])}, {ruling.time}")
+    if not rulings:
+        words().print(f"lawspeaker review approve {leaf.record.id[:12]}")
+        words().print(f'lawspeaker review reject {leaf.record.id[:12]} --reason "…"')
     return 0
 
 
@@ -104,6 +109,9 @@ async def _rule(id: str, verdict: Verdict, reason: str, by: str | None) -> Recei
 
 def _decision(reader: LogReader, id: str) -> Leaf:
     for leaf in reversed(reader.history(id)):
+        if leaf.record.kind == "decision" and leaf.record.facts["action"] != "escalate":
+            what = f"{id} was not escalated: its decision is {leaf.record.facts['action']}"
+            raise InputError(f"{what}; see lawspeaker audit show {id}")
         if leaf.record.kind == "decision":
             return leaf
     raise LogError(f"{id} has no decision to review")

@@ -14,15 +14,16 @@ _COLOUR = {"critical": "red", "major": "yellow", "minor": "cyan"}
 
 
 @click.command()
+@click.argument("files", metavar="[NAME|FILE]...", nargs=-1)
 @constitution_option
 @json_option("The composed law as JSON.")
 @click.option("--schema", is_flag=True, help="The JSON Schema of constitution files instead, for editors.")
-def command(laws: tuple[str, ...], as_json: bool, schema: bool) -> int:
+def command(files: tuple[str, ...], laws: tuple[str, ...], as_json: bool, schema: bool) -> int:
     """Print a constitution as it stands after composition, with its digest."""
     if schema:
         print_json(json_schema(KINDS))
         return 0
-    law = load_law(laws)
+    law = load_law((*files, *laws))
     if as_json:
         head = {"name": law.name, "version": law.version, "summary": law.summary, "digest": law.digest}
         print_json({**head, "principles": [principle.law() for principle in law.principles]})

@@ -14,13 +14,14 @@ _COLOUR = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
 @click.command()
+@click.argument("files", metavar="[NAME|FILE]...", nargs=-1)
 @constitution_option
 @click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; such are skipped.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("-v", "--verbose", is_flag=True, help="Passed cases too.")
-def command(laws: tuple[str, ...], judge: str | None, form: str, verbose: bool) -> int:
+def command(files: tuple[str, ...], laws: tuple[str, ...], judge: str | None, form: str, verbose: bool) -> int:
     """Run the constitution's cases against its checks. Leaves with 1 for an unexpected outcome."""
-    law = load_law(laws)
+    law = load_law((*files, *laws))
     results = asyncio.run(_run(law, judge))
     if form == "json":
         print_json({"cases": results, "coverage": coverage(law)})
@@ -49,6 +50,8 @@ def _print(results: list[CaseResult], law: Constitution, verbose: bool) -> None:
             out.print(f"  expected {wanted}; came out {result.outcome}, {result.decision}: {inert(result.reason)}")
     counts = Counter(result.verdict for result in results)
     covered = coverage(law)
+    if not results:
+        words().print("[yellow]no cases: nothing was tested[/]")
     untested = f"; without a case: {', '.join(covered.untested)}" if covered.untested else ""
     words().print(
         f"{law.name} {law.version}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped; "

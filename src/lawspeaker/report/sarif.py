@@ -6,6 +6,7 @@ when code above it grows.
 """
 
 import hashlib
+import posixpath
 from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -55,7 +56,9 @@ def _rule(principle: Principle) -> dict[str, object]:
 
 def _result(row: Row, rule: int, seen: Counter[str]) -> dict[str, object]:
     failed = row.outcome == "violated"
-    place: dict[str, object] = {"artifactLocation": {"uri": "stdin" if row.path == "-" else quote(row.path)}}
+    place: dict[str, object] = {
+        "artifactLocation": {"uri": "stdin" if row.path == "-" else quote(posixpath.normpath(row.path))}
+    }
     if row.line:
         place["region"] = {"startLine": row.line, "endLine": row.end_line}
     print_of = hashlib.sha256("\0".join((row.principle, row.check, row.path, row.reason)).encode()).hexdigest()[:32]
