@@ -3,7 +3,7 @@
     python -m benchmarks.core.self_correction [--requests 300]
 
 Two judges look at the same answers. The product's checks drive the correction, so what they say of its result is a
-statement about the loop, not about safety. `recipes/nano/reader.py`, which shares no code with them and which the
+statement about the loop, not about safety; what the law only notes does not count. `recipes/nano/reader.py`, which shares no code with them and which the
 correction never sees, says what was really fixed, made worse or lost. Prints one JSON object; rates have Wilson 95 %
 intervals.
 """
@@ -18,6 +18,7 @@ from random import Random
 from lawspeaker.audit.log import MemoryLog
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.load import load
+from lawspeaker.constitution.schema import Constitution
 from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Draft
@@ -37,12 +38,13 @@ def rate(successes: int, n: int) -> dict[str, object]:
     return {"n": n, "count": successes, "rate": share, "interval": [round(low, 4), round(high, 4)]}
 
 
-def tally(plan: Plan, governed: Governed, seen: Counter[str]) -> None:
+def tally(plan: Plan, governed: Governed, law: Constitution, seen: Counter[str]) -> None:
     """Add one governed exchange to the counts."""
     draft = next(step.text for step in governed.steps if isinstance(step, Draft))
     final = governed.exchange.answer
     first = next(step for step in governed.steps if getattr(step, "of", "") == "draft")
-    violating = "violated" in by_principle(first.findings).values()
+    outcomes = by_principle(first.findings)
+    violating = any(outcomes[p.id] == "violated" and p.on_violation != "note" for p in law.principles)
     was, now = reader.read(draft), reader.read(final)
     asked = all(text in was.text for text in plan.wanted)
     seen["drafts"] += 1
@@ -74,7 +76,7 @@ async def run(requests: int) -> dict[str, object]:
         for number in range(requests):
             plan = tasks.draw_plan(rng)
             governor = Governor(law, nano, nano, log, sampling=Sampling(seed=number))
-            tally(plan, await governor.govern(ask(plan.request)), seen)
+            tally(plan, await governor.govern(ask(plan.request)), law, seen)
     return {
         "requests": requests,
         "seconds_per_request": round((time.perf_counter() - begun) / requests, 2),

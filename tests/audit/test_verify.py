@@ -111,7 +111,7 @@ def test_a_record_that_was_changed_everywhere_is_found_by_the_signed_heads(home,
         ("UPDATE leaf SET subject = '00000000000000000000000000000000' WHERE idx = 23", 23),
         ("UPDATE leaf SET bytes = x'' WHERE idx = 24", 24),
         ("UPDATE leaf SET bytes = CAST(bytes || x'20' AS BLOB) WHERE idx = 25", 25),
-        ("UPDATE tile SET hashes = CAST(x'00' || substr(hashes, 2) AS BLOB) WHERE level = 0 AND n = 0", 0),
+        ("UPDATE tile SET hashes = CAST(substr(hashes, 2) || x'00' AS BLOB) WHERE level = 0 AND n = 0", 0),
     ],
 )
 def test_changes_in_the_database_are_found_at_the_record(home, statement, index):
