@@ -3,9 +3,9 @@
     python -m benchmarks.core.self_correction [--requests 300]
 
 Two judges look at the same answers. The product's checks drive the correction, so what they say of its result is a
-statement about the loop, not about safety; what the law only notes does not count. `recipes/nano/reader.py`, which shares no code with them and which the
-correction never sees, says what was really fixed, made worse or lost. Prints one JSON object; rates have Wilson 95 %
-intervals.
+statement about the loop, not about safety; what the law only notes does not count. `recipes/nano/reader.py`, which
+shares no code with them and which the correction never sees, says what was really fixed, made worse or lost. Prints
+one JSON object; rates have Wilson 95 % intervals.
 """
 
 import argparse
