@@ -124,7 +124,7 @@ def test_changes_in_the_database_are_found_at_the_record(home, statement, index)
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE tile SET hashes = CAST(x'00' || substr(hashes, 2) AS BLOB) WHERE level = 1", "tile 0 of level 1"),
+        ("UPDATE tile SET hashes = CAST(substr(hashes, 2) || x'00' AS BLOB) WHERE level = 1", "tile 0 of level 1"),
         ("DELETE FROM tile WHERE level = 1", "tile 0 of level 1"),
         ("INSERT INTO tile VALUES (5, 5, x'00')", "tile 5 of level 5"),
         ("UPDATE checkpoint SET note = replace(note, 'lawspeaker.local', 'elsewhere') WHERE size = 5", "checkpoint 5"),
