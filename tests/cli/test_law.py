@@ -112,6 +112,10 @@ def test_verify_with_a_key_of_ones_own(cli: Run, work: Path) -> None:
     assert kept.returncode == 0
     assert "Integrity only" not in kept.stderr
     assert cli("audit", "verify", "--key", str(key)).returncode == 0
-    other = cli("audit", "verify", "--key", "example.org+f00ba4+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=")
-    assert other.returncode in {1, 2}
-    assert "Traceback" not in other.stderr
+    wrong = cli("audit", "verify", "--key", "example.org+f00ba4+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=")
+    assert (wrong.returncode, wrong.stdout, "Traceback" in wrong.stderr) == (2, "", False)
+    (work / "elsewhere").mkdir()
+    elsewhere = cli("ask", "--model", "scripted:m.json", "--constitution", "data-protection", "hi", home="elsewhere")
+    assert elsewhere.returncode == 0
+    stranger = cli("audit", "verify", "--key", "elsewhere/keys/log.vkey")
+    assert (stranger.returncode, "not signed" in stranger.stdout) == (1, True)

@@ -120,7 +120,7 @@ def _print(governed: Governed) -> None:
     tell(governed.steps, governed.decision, console)
     console.print("[bold cyan]receipt[/]")
     console.print(f"  id      {receipt.id}\n  record  {receipt.index}, {receipt.digest}")
-    hashes = count(len(receipt.proof), "hash") if len(receipt.proof) == 1 else f"{len(receipt.proof)} hashes"
+    hashes = count(len(receipt.proof), "hash", "hashes")
     console.print(f"  proof   {hashes} to the checkpoint of {inert(_head_of(receipt.checkpoint))}")
     console.print(f"  [dim]lawspeaker audit show {receipt.id[:12]}[/]\n  [dim]lawspeaker audit verify[/]")
     if governed.answer is None:

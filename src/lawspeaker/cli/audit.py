@@ -10,7 +10,7 @@ from lawspeaker.audit.reader import Leaf, LogReader, read_vkeys
 from lawspeaker.audit.receipt import verify_receipt
 from lawspeaker.audit.vault import StoredText
 from lawspeaker.audit.verify import verify
-from lawspeaker.cli.context import home, inert, json_option, page, print_json, words
+from lawspeaker.cli.context import count, home, inert, json_option, page, print_json, words
 from lawspeaker.cli.narrative import tell_steps
 from lawspeaker.deliberation.render import request_text
 from lawspeaker.deliberation.steps import Step
@@ -70,7 +70,8 @@ def prove_command(id: str) -> int:
         leaf, receipt = reader.leaf(id), reader.prove(id)
     verify_receipt(receipt, leaf.data, *read_vkeys(home()))
     print_json({"receipt": receipt, "leaf": leaf.data.decode()})
-    words().print(f"record {receipt.index} is in the log of the checkpoint; {len(receipt.proof)} hashes prove it")
+    hashes = count(len(receipt.proof), "hash", "hashes")
+    words().print(f"record {receipt.index} is in the log of the checkpoint, by a proof of {hashes}")
     return 0
 
 
@@ -79,7 +80,8 @@ def _recent(as_json: bool) -> int:
         latest = reader.recent(20)
     if as_json:
         print_json([_leaf_json(leaf, []) for leaf in latest])
-    for leaf in () if as_json else latest:
+        return 0
+    for leaf in latest:
         record = leaf.record
         page().print(f"{leaf.index:>6}  {record.time}  {record.kind:<8}  {record.id}  {record.facts.get('action', '')}")
     return 0

@@ -69,9 +69,9 @@ def page() -> Console:
     return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
-def count(n: int, thing: str) -> str:
-    """`1 line`, `2 lines`."""
-    return f"{n} {thing}{'' if n == 1 else 's'}"
+def count(n: int, thing: str, things: str = "") -> str:
+    """`1 line`, `2 lines`; `things` where the plural takes more than an s."""
+    return f"{n} {thing}" if n == 1 else f"{n} {things or thing + 's'}"
 
 
 def inert(text: str) -> str:

@@ -1,7 +1,7 @@
 """The story of a governed exchange, for people on a terminal."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
@@ -70,12 +70,17 @@ def _assessment(of: str, findings: Sequence[Finding], console: Console) -> None:
 def _because(steps: Sequence[Step], decision: Decision) -> str:
     if decision.because:
         return f" because of {', '.join(decision.because)}"
-    found = [by_principle(step.findings) for step in steps if isinstance(step, Assessment)]
-    was = {id for each in found for id, outcome in each.items() if outcome == "violated"}
-    noted = [id for id, outcome in found[-1].items() if outcome == "violated"] if found else []
-    mended = sorted(was.difference(noted))
+    found = [step for step in steps if isinstance(step, Assessment)]
+    # A revision that was not kept may have broken what the draft never did: only the draft's violations were mended.
+    was = _violated(step for step in found if step.of == "draft")
+    noted = _violated(found[-1:])
+    mended = [id for id in was if id not in noted]
     words = f", corrected to uphold {', '.join(mended)}" if mended else ", as it was drafted"
     return words + (f"; noted: {', '.join(noted)}" if noted else "")
+
+
+def _violated(assessments: Iterable[Assessment]) -> list[str]:
+    return [id for step in assessments for id, outcome in by_principle(step.findings).items() if outcome == "violated"]
 
 
 def _doubt(critique: Critique) -> str:
