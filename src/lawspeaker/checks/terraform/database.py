@@ -97,6 +97,18 @@ RULE: Final = Rule(
     r"aws_(?:db_|rds_|redshift|neptune|docdb|dms_|mq_|elasticsearch_|opensearch_)|google_sql_|google_bigquery_|"
     r"azurerm_(?:postgresql|mysql|mariadb|mssql|sql|cosmosdb|redis)_",
     r"rds|aurora|database|postgres|mysql|sql|redshift|\bdb\b|_db\b|\bdb_",
+    doc="""Databases, brokers and search domains must not have an address or a firewall that lets the whole internet try the
+password.""",
+    violating="""resource "aws_db_instance" "d" {
+  engine              = "postgres"
+  publicly_accessible = true
+}
+""",
+    complying="""resource "aws_db_instance" "d" {
+  engine              = "postgres"
+  publicly_accessible = false
+}
+""",
 )
 
 

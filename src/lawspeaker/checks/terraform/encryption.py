@@ -90,6 +90,20 @@ RULE: Final = Rule(
     (switched_off, always_on),
     "|".join(sorted({switch.type for switch in SWITCHES} | set(_ALWAYS))),
     r"rds|aurora|database|postgres|mysql|\bdb\b|_db\b|\bdb_|ebs|efs|redshift|elasticache|redis|volume|encrypt",
+    doc="""Data stores must be encrypted at rest. Where a service needs a switch, it must be on; where it always encrypts, it
+must not be switched off. Who holds the key is not asked.""",
+    violating="""resource "aws_ebs_volume" "v" {
+  availability_zone = "eu-central-1a"
+  size              = 10
+  encrypted         = false
+}
+""",
+    complying="""resource "aws_ebs_volume" "v" {
+  availability_zone = "eu-central-1a"
+  size              = 10
+  encrypted         = true
+}
+""",
 )
 
 

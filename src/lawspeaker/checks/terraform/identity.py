@@ -88,6 +88,22 @@ RULE: Final = Rule(
     (policies, documents, queue_policies, attachments, azure_roles),
     r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b",
     r"\biam|iam\b|polic(y|ies)|\broles?\b",
+    doc="""Policies must name the actions that are needed: no `*`, no whole service, no `NotAction` that allows the rest, no
+AdministratorAccess.""",
+    violating="""data "aws_iam_policy_document" "d" {
+  statement {
+    actions   = ["s3:*"]
+    resources = ["arn:aws:s3:::acme-uploads/*"]
+  }
+}
+""",
+    complying="""data "aws_iam_policy_document" "d" {
+  statement {
+    actions   = ["s3:GetObject"]
+    resources = ["arn:aws:s3:::acme-uploads/*"]
+  }
+}
+""",
 )
 
 

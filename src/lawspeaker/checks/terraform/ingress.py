@@ -97,6 +97,26 @@ RULE: Final = Rule(
     r"aws_(?:default_|vpc_)?security_group|google_compute_firewall\b|azurerm_network_security_|digitalocean_firewall|"
     r"openstack_networking_secgroup",
     r"security.?group|\bsg\b|_sg\b|firewall|ingress",
+    doc="""Administration, database and cluster ports must not be open to every address, over IPv4 or IPv6, in one rule or in
+several that add up. Web ports may be.""",
+    violating="""resource "aws_security_group" "s" {
+  ingress {
+    from_port   = 22
+    to_port     = 22
+    protocol    = "tcp"
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+""",
+    complying="""resource "aws_security_group" "s" {
+  ingress {
+    from_port   = 22
+    to_port     = 22
+    protocol    = "tcp"
+    cidr_blocks = ["10.0.0.0/8"]
+  }
+}
+""",
 )
 
 

@@ -124,6 +124,19 @@ RULE: Final = Rule(
     ),
     r"aws_(?:s3|ecr|backup|glacier|secretsmanager)_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
     r"s3|bucket|storage|blob|spaces",
+    doc="""Buckets, objects, containers, image repositories and other stores must not be readable or writable by everyone: no
+public ACL, no policy or role for everyone. A public access block (or its counterpart at Google and Azure) that takes the
+effect away counts; a condition counts where it ties the access to somebody.""",
+    violating="""resource "aws_s3_bucket_acl" "b" {
+  bucket = "acme-invoices"
+  acl    = "public-read"
+}
+""",
+    complying="""resource "aws_s3_bucket_acl" "b" {
+  bucket = "acme-invoices"
+  acl    = "private"
+}
+""",
 )
 
 _ACL_SWITCHES: Final = ("block_public_acls", "ignore_public_acls")
