@@ -12,7 +12,7 @@ from aiohttp import web
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.models.address import open_model
-from lawspeaker.models.base import Completion, Sampling
+from lawspeaker.models.base import Completion, Sampling, Tool, Usage
 from lawspeaker.models.openai import option_odds
 from tests.models.served import PROMPT, Answer, ask, complete, says, served
 
@@ -101,7 +101,7 @@ def test_an_answer_may_be_tool_calls(content: str | None) -> None:
     assert completion.text == (content or "")
     assert completion.tool_calls == (ToolCall("list", '{"a":1}', "c1"),)
     assert completion.parts == (*([Text(content)] if content else []), ToolCall("list", '{"a":1}', "c1"))
-    assert completion.finish == "stop"
+    assert completion.finish == "tool_calls"
 
 
 async def _cut(request: web.Request) -> web.StreamResponse:
@@ -289,3 +289,32 @@ def test_choose_survives_a_probability_above_one() -> None:
 def test_odds_are_none_when_the_reply_leaves_the_options() -> None:
     assert option_odds([[("I", -0.1)], [("think", -0.1)]], ["I", "think"], ("(A)", "(B)")) is None
     assert option_odds([[("(A", -0.1), ("(B", -2.0)]], ["(A"], ("(A)", "(B)")) is not None
+
+
+def test_tools_are_offered_and_usage_is_told() -> None:
+    seen = {}
+
+    def answer(request: web.Request, body: dict) -> web.Response:
+        seen.update(body)
+        call = {"id": "c1", "type": "function", "function": {"name": "list", "arguments": "{}"}}
+        choice = {"message": {"content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
+        usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+        return web.json_response({"choices": [choice], "usage": usage})
+
+    async def run() -> Completion:
+        async with served(answer) as base:
+            model = open_model(f"{base}#tiny", {})
+            tool = Tool("list", "what is there", {"type": "object", "properties": {}})
+            said = await model.complete(PROMPT, Sampling(), [tool])
+            await model.close()
+            return said
+
+    completion = asyncio.run(run())
+    about = {"name": "list", "description": "what is there", "parameters": {"type": "object", "properties": {}}}
+    assert seen["tools"] == [{"type": "function", "function": about}]
+    assert (completion.finish, completion.usage) == ("tool_calls", Usage(12, 3))
+
+
+def test_an_answer_that_was_withheld_says_so() -> None:
+    assert ask(lambda r, b: says(None, "stop", refusal="I cannot help with that.")).finish == "refused"
+    assert ask(lambda r, b: says("half of", "content_filter")).finish == "refused"

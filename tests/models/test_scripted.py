@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lawspeaker.errors import ModelConfigError, ModelError
-from lawspeaker.exchange import Message, Text
-from lawspeaker.models.base import Completion, Sampling
+from lawspeaker.exchange import Message, Text, ToolCall
+from lawspeaker.models.base import Completion, Sampling, Usage
 from lawspeaker.models.scripted import Scripted
 
 SCRIPT = """
@@ -68,3 +68,10 @@ def test_odds_are_normalised(tmp_path: Path) -> None:
 def test_a_file_that_is_no_script(tmp_path: Path, script: str) -> None:
     with pytest.raises(ModelConfigError, match=r"script\.yaml"):
         _open(tmp_path, script)
+
+
+def test_calls_and_usage(tmp_path: Path) -> None:
+    script = "- {reply: two words, calls: [{name: list, text: '{\"a\": 1}', id: c1}]}\n"
+    said = asyncio.run(_open(tmp_path, script).complete(_ask("one two three"), Sampling()))
+    assert said.tool_calls == (ToolCall("list", '{"a": 1}', "c1"),)
+    assert (said.text, said.finish, said.usage) == ("two words", "tool_calls", Usage(3, 4))

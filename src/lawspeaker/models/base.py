@@ -1,12 +1,14 @@
 """Who can speak: the interface to every model."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, Part, Text, ToolCall
+
+Finish = Literal["stop", "length", "tool_calls", "refused"]
 
 
 class Sampling(msgspec.Struct, frozen=True):
@@ -22,17 +24,34 @@ class Sampling(msgspec.Struct, frozen=True):
     timeout: float = 60.0
 
 
+class Tool(msgspec.Struct, frozen=True):
+    """A tool that a model may ask for; `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, object] = msgspec.field(default_factory=dict)
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens that one completion took, as the model counts them; both 0 where it does not tell."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
 class Completion(msgspec.Struct, frozen=True):
     """What a model said: `text`, or the calls that it asks for, or both; never neither.
 
-    `finish` is `length` where the answer was cut off at `max_tokens`, else `stop`. Whoever asks for words alone and
-    gets calls finds `text` empty; whoever judges the answer judges `parts`.
+    `finish` is `length` where the answer was cut off at `max_tokens`, `tool_calls` where the model waits for a tool,
+    `refused` where the model or its vendor withheld the answer, else `stop`. Whoever asks for words alone and gets
+    calls finds `text` empty; whoever judges the answer judges `parts`.
     """
 
     text: str
     model: str
-    finish: str = "stop"
+    finish: Finish = "stop"
     tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -62,7 +81,9 @@ class Model(Protocol):
         """
         ...
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion: ...
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        """The next turn. `tools` are offered; a model that knows none answers in words."""
+        ...
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]

@@ -17,7 +17,7 @@ import msgspec
 from lawspeaker.digest import digest
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, Text, ToolCall, ToolResult
-from lawspeaker.models.base import Completion, Sampling
+from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
 
 _MAX_REPLY: Final = 8 * 1024 * 1024  # bytes: far beyond any answer, and no way to fill the memory
 _MAX_WORDS: Final = 200  # characters of a server's own in an error message
@@ -69,8 +69,14 @@ class _Choice(msgspec.Struct):
     logprobs: _Likelihoods | None = None
 
 
+class _Used(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
 class _Reply(msgspec.Struct):
     choices: list[_Choice]
+    usage: _Used | None = None
 
 
 class _Fault(msgspec.Struct):
@@ -104,8 +110,9 @@ class OpenAICompatible:
         self._left_out: set[str] = set()  # parameters that the server said the model does not take
         self._session: aiohttp.ClientSession | None = None
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        choice = await self._ask(messages, sampling, {})
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        reply = await self._ask(messages, sampling, {"tools": [_tool(tool) for tool in tools]} if tools else {})
+        choice, used = reply.choices[0], reply.usage or _Used()
         said, finish = choice.message, choice.finish_reason
         text = said.content or said.refusal or ""
         calls = tuple(ToolCall(c.function.name, c.function.arguments, c.id or "") for c in said.tool_calls or ())
@@ -114,7 +121,8 @@ class OpenAICompatible:
             if finish == "length":  # a reasoning model's reasoning counts
                 why = f"its {sampling.max_tokens} tokens were spent before it said anything; allow it more"
             raise ModelError(f"{self.name}: the answer is empty ({why})")
-        return Completion(text, self.name, "length" if finish == "length" else "stop", calls)
+        usage = Usage(used.prompt_tokens, used.completion_tokens)
+        return Completion(text, self.name, _finish(finish, said, calls), calls, usage)
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
@@ -126,7 +134,7 @@ class OpenAICompatible:
             return None
         sampling = Sampling(temperature=0, max_tokens=max(map(len, options)))
         try:
-            choice = await self._ask(messages, sampling, _LIKELIHOODS)
+            choice = (await self._ask(messages, sampling, _LIKELIHOODS)).choices[0]
         except _UntoldError:
             return None
         if choice.logprobs is None or not choice.logprobs.content:
@@ -148,8 +156,8 @@ class OpenAICompatible:
         except ModelError as error:
             return error
 
-    async def _ask(self, messages: Sequence[Message], sampling: Sampling, more: Mapping[str, object]) -> _Choice:
-        """The first choice of the reply. Where the model does not take a parameter, the request is sent again without
+    async def _ask(self, messages: Sequence[Message], sampling: Sampling, more: Mapping[str, object]) -> _Reply:
+        """The reply, which has a choice. Where the model does not take a parameter, the request is sent again without
         it: once for each parameter, and all within one time-out."""
         wire = list(_wire(messages))
         tried: set[str] = set()
@@ -160,7 +168,7 @@ class OpenAICompatible:
                     status, data = await self._post({"model": self._model, "messages": wire, **body})
                     refused = _not_taken(_fault(data), body) if status in _REFUSALS else None
                     if refused is None or refused in tried or not self._leave_out(refused, tried):
-                        return self._choice(status, data)
+                        return self._reply(status, data)
                     if refused in more:
                         raise _UntoldError(f"{self.name} does not tell probabilities")
         except TimeoutError:
@@ -230,17 +238,17 @@ class OpenAICompatible:
                 raise ModelError(f"{self.name}: the reply of {self._url} is larger than {_MAX_REPLY} bytes")
         return bytes(data)
 
-    def _choice(self, status: int, data: bytes) -> _Choice:
+    def _reply(self, status: int, data: bytes) -> _Reply:
         if status != 200:
             words = self._clean(_fault(data).message) or "no body"
             raise ModelError(f"{self.name}: HTTP {status} from {self._url}: {words}")
         try:
-            choices = msgspec.json.decode(data, type=_Reply).choices
+            reply = msgspec.json.decode(data, type=_Reply)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ModelError(f"{self.name}: {self._url} did not answer in Chat Completions JSON") from None
-        if not choices:
+        if not reply.choices:
             raise ModelError(f"{self.name}: {self._url} answered without a choice")
-        return choices[0]
+        return reply
 
     def _clean(self, text: str) -> str:
         """A server's words for an error message: one line, nothing that controls a terminal or turns the direction of
@@ -279,6 +287,19 @@ def _wire(messages: Sequence[Message]) -> Iterator[dict[str, object]]:
 def _call(call: ToolCall, of: str) -> dict[str, object]:
     function = {"name": _sendable(call.name), "arguments": _sendable(call.text)}
     return {"id": _sendable(of), "type": "function", "function": function}
+
+
+def _tool(tool: Tool) -> dict[str, object]:
+    about = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": about}
+
+
+def _finish(reason: str | None, said: _Said, calls: Sequence[ToolCall]) -> Finish:
+    if reason == "length":
+        return "length"
+    if reason == "content_filter" or (said.refusal and not said.content):
+        return "refused"
+    return "tool_calls" if calls else "stop"
 
 
 def _sendable(text: str) -> str:

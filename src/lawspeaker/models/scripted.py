@@ -3,7 +3,8 @@
 The file is a YAML (or JSON) list. A prompt takes the first entry that is not spent and whose `when` is found in it:
 
     - when: Which answer          # part of the prompt; absent: every prompt
-      reply: "(A)"                # what is said; or
+      reply: "(A)"                # what is said, with
+      calls: [{name: f, text: "{}"}]  # the tools that it asks for (either may be absent); or
       fail: connection refused    # the call fails with these words
       odds: [0.8, 0.2]            # what `choose` answers
       wait: 2                     # seconds before the answer
@@ -18,8 +19,16 @@ import msgspec
 
 from lawspeaker.digest import digest_bytes
 from lawspeaker.errors import ModelConfigError, ModelError
-from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Sampling
+from lawspeaker.exchange import Message, ToolCall
+from lawspeaker.models.base import Completion, Sampling, Tool, Usage
+
+
+class ScriptedCall(msgspec.Struct, forbid_unknown_fields=True):
+    """A call that a line asks for; `text` holds the arguments."""
+
+    name: str
+    text: str = "{}"
+    id: str = ""
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -27,6 +36,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
 
     when: str = ""
     reply: str = ""
+    calls: tuple[ScriptedCall, ...] = ()
     fail: str = ""
     odds: tuple[float, ...] = ()
     wait: float = 0.0
@@ -53,11 +63,15 @@ class Scripted:
             raise ModelConfigError(f"scripted:{path}: {line}; see `lawspeaker.models.scripted`") from None
         return cls(f"scripted:{path}", digest_bytes("lawspeaker/model/scripted", data), entries)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        """The next line, whatever the tools. A token is a word here."""
         entry = await self._next(messages, sampling.timeout)
-        if not entry.reply.strip():
+        if not entry.reply.strip() and not entry.calls:
             raise ModelError(f"{self.name}: the answer is empty")
-        return Completion(entry.reply, self.name)
+        calls = tuple(ToolCall(call.name, call.text, call.id) for call in entry.calls)
+        heard = sum(len(part.text.split()) for message in messages for part in message.parts)
+        usage = Usage(heard, len(entry.reply.split()) + sum(len(call.text.split()) for call in calls))
+        return Completion(entry.reply, self.name, "tool_calls" if calls else "stop", calls, usage)
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]

@@ -56,6 +56,7 @@ def test_temperature_nought_needs_no_seed(nano: Nano) -> None:
 def test_max_tokens_ends_an_answer(nano: Nano) -> None:
     said = asyncio.run(nano.complete(_user(FLAGSHIP), Sampling(seed=1, max_tokens=7)))
     assert said.finish == "length"
+    assert said.usage.output_tokens == 7
     assert said.text.startswith("```hcl")
 
 

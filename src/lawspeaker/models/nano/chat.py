@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from lawspeaker.errors import ModelConfigError, ModelError
 from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Sampling
+from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
 from lawspeaker.models.nano.forward import Cache, Config, Network
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
@@ -89,7 +89,8 @@ class Nano:
             )
         return cls(folder, found)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        """The next turn, in words: nano was taught no tools."""
         return await self._run(lambda stop: self._complete(messages, sampling, stop), sampling.timeout)
 
     async def complete_many(
@@ -140,7 +141,7 @@ class Nano:
         cache = loaded.network.cache(len(ids) + sampling.max_tokens)
         draws = np.random.default_rng(sampling.seed)
         said: list[int] = []
-        finish = "length"
+        finish: Finish = "length"
         step = ids
         while len(said) < sampling.max_tokens and cache.length + len(step) <= cache.room and not stop.is_set():
             token = _draw(loaded.network.logits(step, cache)[-1], sampling.temperature, draws)
@@ -152,7 +153,7 @@ class Nano:
         text: str = loaded.tokenizer.decode(said)
         if not text.strip():
             raise ModelError(f"{self.name}: the answer is empty")
-        return Completion(text, self.name, finish)
+        return Completion(text, self.name, finish, usage=Usage(len(ids), len(said)))
 
     def _choose(self, messages: Sequence[Message], options: Sequence[str], stop: threading.Event) -> tuple[float, ...]:
         loaded = self._ready()
