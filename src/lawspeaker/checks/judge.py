@@ -14,7 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from lawspeaker.checks.settings import fields, sentence
-from lawspeaker.constitution.kinds import Check, SettingsError
+from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Message, Scope, Segment, Text, ToolCall, ToolResult
 from lawspeaker.finding import Finding, Outcome
@@ -34,6 +34,10 @@ class Judge(msgspec.Struct, frozen=True):
     principle: str
     question: str
     when: When
+
+    @property
+    def needs(self) -> Needs:
+        return Needs("whole", cost="heavy")
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         return (

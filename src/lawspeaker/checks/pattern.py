@@ -11,9 +11,9 @@ import msgspec
 
 from lawspeaker.checks.fences import fenced
 from lawspeaker.checks.readings import Reading, readings
-from lawspeaker.checks.regex import PatternSet, compiled
+from lawspeaker.checks.regex import PatternSet, compiled, width
 from lawspeaker.checks.settings import fields, flag, missing, sentence, strings
-from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
 
@@ -27,6 +27,12 @@ class PatternCheck(msgspec.Struct, frozen=True):
     reason: str
     deny: PatternSet
     code_only: bool
+    width: int | None = None
+
+    @property
+    def needs(self) -> Needs:
+        """A fence tells only at its end what is code, and a pattern without a bound may match any length."""
+        return Needs("whole") if self.code_only or self.width is None else Needs("window", self.width)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found: list[Finding] = []
@@ -86,7 +92,10 @@ class PatternKind:
         several = isinstance(given["deny"], list)
         deny = compiled(strings(given["deny"], ("deny",)), ("deny",), several=several)
         reason = sentence(given["reason"], ("reason",))
-        return PatternCheck(principle, reason, deny, flag(given.get("code", False), ("code",)))
+        widths = [width(pattern) for pattern in strings(given["deny"], ("deny",))]
+        known = [width for width in widths if width is not None]
+        widest = max(known) if len(known) == len(widths) else None
+        return PatternCheck(principle, reason, deny, flag(given.get("code", False), ("code",)), widest)
 
     def overrules(self, settings: object) -> bool:
         return False

@@ -4,13 +4,24 @@ RE2 cannot backtrack, so no pattern and no text can make a search take more than
 constitution brings is therefore safe to run on hostile input.
 """
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Final
 
 import re2
 
 from lawspeaker.checks.settings import Path
 from lawspeaker.constitution.kinds import SettingsError
+
+# Past this, a bound is none that a text in pieces could wait for.
+_WIDEST: Final = 20_000
+_ESCAPED: Final = re.compile(
+    r"\\Q.*?(?:\\E|$)|\\[pP]\{[^}]*\}|\\x\{[^}]*\}|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL
+)
+_ENDLESS: Final = re.compile(r"[*+]|\{\d+,\}")
+_TIMES: Final = re.compile(r"\{(?:\d+,)?(\d+)\}")
 
 
 class PatternSet:
@@ -53,6 +64,17 @@ def compiled(patterns: Sequence[str], path: Path, *, several: bool) -> PatternSe
             place = (*path, index) if several else path
             raise SettingsError(f"not a pattern that RE2 can read: {_text(error)}", place) from None
     return PatternSet(patterns)
+
+
+def width(pattern: str) -> int | None:
+    """A number of characters that no match of `pattern` exceeds, with one on each side for what it looks at; None
+    where there is no such number, or it is large. Generous: every repetition counts as if it were around all of it."""
+    # A quoted text is as long as it is written; every other escape and class is one character.
+    plain = _ESCAPED.sub(lambda found: "x" * len(found[0]) if found[0].startswith("\\Q") else "x", pattern)
+    if _ENDLESS.search(plain):
+        return None
+    most = len(plain) * math.prod(max(1, int(times[1])) for times in _TIMES.finditer(plain)) + 2
+    return most if most <= _WIDEST else None
 
 
 def _set(patterns: Sequence[str]) -> re2.Set:

@@ -20,13 +20,16 @@ from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.regex import PatternSet, compiled
 from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT, PRIVATE_KEY, Format
 from lawspeaker.checks.settings import fields, strings
-from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
 
 # For each pattern: more places than a person reads.
 _LIMIT: Final = 100
 _LONGEST_NAME: Final = 80
+# Every format is known by fewer characters than this. A private key whose body begins further from its header is
+# found too, but not before its body has come.
+_WINDOW: Final = 4_096
 _NONE: Final = PatternSet(())
 _PASSWORD: Final = Format("assigned-password", "password", "", "")
 _KEY: Final = Format("assigned-secret", "secret", "", "")
@@ -130,6 +133,10 @@ def _apart(secrets: Sequence[Secret]) -> list[Secret]:
 class SecretsCheck(msgspec.Struct, frozen=True):
     principle: str
     allow: PatternSet
+
+    @property
+    def needs(self) -> Needs:
+        return Needs("window", _WINDOW)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found: list[Finding] = []

@@ -13,7 +13,7 @@ import msgspec
 
 from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.settings import count, fields
-from lawspeaker.constitution.kinds import Check, SettingsError
+from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import Finding, span_of
 
@@ -36,6 +36,10 @@ class ShapeCheck(msgspec.Struct, frozen=True):
     max_bytes: int | None
     max_lines: int | None
     denied: tuple[str, ...]
+
+    @property
+    def needs(self) -> Needs:
+        return Needs("incremental")
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found: list[Finding] = []

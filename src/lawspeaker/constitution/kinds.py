@@ -5,9 +5,11 @@ A constitution names checks by kind. Which kinds exist is given to `load()`; the
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
-from lawspeaker.exchange import Exchange, Scope
+import msgspec
+
+from lawspeaker.exchange import SCOPES, Exchange, Scope
 from lawspeaker.finding import Finding
 
 
@@ -19,8 +21,39 @@ class SettingsError(ValueError):
         self.path = path
 
 
+class Needs(msgspec.Struct, frozen=True):
+    """How much of a text a check must have before it can judge, what it reads, and what it may cost.
+
+    - `whole`: any later character may change what is found, so nothing is decided before the end.
+    - `window`: what it finds lies within `window` characters. A text that arrives in pieces is decided up to
+      `window` characters before what has arrived.
+    - `incremental`: a character is found when it arrives, and nothing later takes that back.
+
+    `heavy` is a check whose time depends on more than the length of the text (a parser, a model), so it may have to
+    be ended from outside.
+    """
+
+    extent: Literal["whole", "window", "incremental"]
+    window: int = 0
+    cost: Literal["light", "heavy"] = "light"
+    reads: tuple[Scope, ...] = SCOPES
+
+
+# What holds of a check that does not say.
+UNSTATED: Final = Needs("whole", cost="heavy")
+
+
+def needs_of(check: "Check") -> Needs:
+    """What `check` needs, as its attribute `needs` says."""
+    needs = getattr(check, "needs", UNSTATED)
+    return needs if isinstance(needs, Needs) else UNSTATED
+
+
 class Check(Protocol):
-    """One check as one principle configured it."""
+    """One check as one principle configured it.
+
+    It says by an attribute `needs` what it needs; one that does not needs everything (`UNSTATED`).
+    """
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         """Findings on the segments of `exchange` within `scopes`.

@@ -12,7 +12,7 @@ from lawspeaker.checks.terraform.module import Module, module
 from lawspeaker.checks.terraform.rules import RULES
 from lawspeaker.checks.terraform.source import Code, Written, code_in
 from lawspeaker.checks.terraform.verdict import Judgement, Rule, Verdict
-from lawspeaker.constitution.kinds import Check, SettingsError
+from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
 
@@ -25,6 +25,10 @@ _UNREAD: Final = "This part of the code cannot be read, and it may matter here."
 class TerraformCheck(msgspec.Struct, frozen=True):
     principle: str
     rules: tuple[Rule, ...]
+
+    @property
+    def needs(self) -> Needs:
+        return Needs("whole", cost="heavy")
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         code = code_in(exchange, scopes)
