@@ -119,3 +119,21 @@ def test_verify_with_a_key_of_ones_own(cli: Run, work: Path) -> None:
     assert elsewhere.returncode == 0
     stranger = cli("audit", "verify", "--key", "elsewhere/keys/log.vkey")
     assert (stranger.returncode, "not signed" in stranger.stdout) == (1, True)
+
+
+def test_diff_says_what_the_law_demands_now(cli: Run, work: Path) -> None:
+    (work / "old.yaml").write_text(LAW)
+    (work / "new.yaml").write_text("# same\n" + LAW.replace("severity: minor", "severity: major"))
+    tighter = cli("diff", "old.yaml", "new.yaml")
+    assert tighter.returncode == 0
+    assert "+ tightens polite severity is major, was minor" in tighter.stdout
+    assert "1.1.0 (minor); 1.0.0 is too low" in tighter.stderr
+    assert cli("diff", "old.yaml", "new.yaml", "--fail-on", "version").returncode == 1
+    assert cli("diff", "old.yaml", "new.yaml", "--fail-on", "loosens").returncode == 0
+    looser = cli("diff", "new.yaml", "old.yaml", "--json", "--fail-on", "loosens")
+    assert looser.returncode == 1
+    out = json.loads(looser.stdout)
+    assert (out["effect"], out["bump"], out["version"], out["version_follows"]) == ("loosens", "major", "2.0.0", False)
+    same = cli("diff", "old.yaml", "old.yaml")
+    assert (same.returncode, same.stdout) == (0, "")
+    assert cli("diff", "old.yaml", "none.yaml").returncode == 2
