@@ -49,11 +49,12 @@ class ToolResult(
 Part = Text | Reasoning | ToolCall | ToolResult
 
 
-class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One turn."""
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One turn. `outside`: a client sent it, whoever it says has spoken; nobody here has judged it before."""
 
     role: Role
     parts: tuple[Part, ...]
+    outside: bool = False
 
     @property
     def text(self) -> str:
@@ -106,12 +107,13 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Every part under judgement, in order, with its scope.
 
         System messages are the deployment's own words and earlier answers were judged in their own turn: neither is
-        a segment. Every user turn and tool result is, since an attack may be spread over turns.
+        a segment, unless it came from outside; then it is part of the request. Every user turn and tool result is a
+        segment, since an attack may be spread over turns.
         """
         start = self.answer_start
         for m, message in enumerate(self.messages):
             for p, part in enumerate(message.parts):
-                scope = _scope(message.role, part, in_answer=m >= start)
+                scope = _scope(message, part, in_answer=m >= start)
                 if scope and (scopes is None or scope in scopes):
                     yield Segment(scope, m, p, part.text, part.name if isinstance(part, Text | ToolCall) else "")
 
@@ -121,13 +123,13 @@ def ask(text: str) -> Exchange:
     return Exchange((Message("user", (Text(text),)),))
 
 
-def _scope(role: Role, part: Part, *, in_answer: bool) -> Scope | None:
-    if isinstance(part, ToolResult) or role == "tool":
+def _scope(message: Message, part: Part, *, in_answer: bool) -> Scope | None:
+    if isinstance(part, ToolResult) or message.role == "tool":
         return "tool_result"
-    if role == "user":
+    if message.role == "user":
         return "request"
-    if role != "assistant" or not in_answer:
-        return None
+    if message.role != "assistant" or not in_answer:
+        return "request" if message.outside else None
     if isinstance(part, ToolCall):
         return "tool_call"
     return "reasoning" if isinstance(part, Reasoning) else "answer"

@@ -55,7 +55,8 @@ class Governor(msgspec.Struct, frozen=True):
     """Everything that stays the same from one exchange to the next.
 
     `judge` answers what only a model can judge (None: such principles are inconclusive). `rounds` bounds the
-    revisions, `budget` (seconds) one assessment. `observe` is told each stage as it begins.
+    revisions, `budget` (seconds) one assessment. `client` names who asks, where somebody does. `observe` is told each
+    stage as it begins.
     """
 
     constitution: Constitution
@@ -67,6 +68,7 @@ class Governor(msgspec.Struct, frozen=True):
     rounds: int = 2
     budget: float = 30.0
     tenant: str = "default"
+    client: str = ""
     observe: Callable[[str], None] = lambda stage: None
 
     @property
@@ -80,13 +82,14 @@ class Governor(msgspec.Struct, frozen=True):
         models = {part: each["digest"] for part, each in self.models.items()}
         return behaviour_digest(self.constitution, prompts=PROMPTS, models=models)
 
-    async def govern(self, exchange: Exchange) -> Governed:
-        """Govern one exchange; one that already holds its answer is not drafted again.
+    async def govern(self, exchange: Exchange, *, subject: str = "") -> Governed:
+        """Govern one exchange; one that already holds its answer is not drafted again. `subject` is a fresh
+        `new_id()` of a caller who has to know the exchange's id before its end.
 
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
-        subject = await self._opened(exchange)
+        subject = await self._opened(exchange, subject or new_id())
         screened = await self._assess(exchange.request, "request")
         if decide(screened.findings, self.constitution).action != "release":
             undrafted = Corrected(exchange.request, screened.findings, (screened,), revised=False)
@@ -98,10 +101,11 @@ class Governor(msgspec.Struct, frozen=True):
         corrected = msgspec.structs.replace(corrected, steps=history)
         return await self._close(subject, await self._redacted(corrected))
 
-    async def _opened(self, exchange: Exchange) -> str:
+    async def _opened(self, exchange: Exchange, subject: str) -> str:
         """Record what is about to happen, and by whose means; the subject's id."""
         means = {"models": self.models, "sampling": self.sampling, "rounds": self.rounds, "budget": self.budget}
-        subject = new_id()
+        if self.client:
+            means["client"] = self.client
         await self._append("opened", subject, means, {"request": exchange.request})
         return subject
 

@@ -1,0 +1,89 @@
+"""One request through the core: every choice is governed by itself, and nothing is said that was not decided."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from lawspeaker.audit.record import new_id
+from lawspeaker.deliberation.steps import Draft
+from lawspeaker.errors import BoundaryError, LogError, ModelError
+from lawspeaker.exchange import Message
+from lawspeaker.gateway.fault import RequestError, bad
+from lawspeaker.gateway.neutral import Asked, Outcome
+from lawspeaker.gateway.routes import Client, Route
+from lawspeaker.govern import Governed, Governor
+
+_MOST_TOKENS = 1_000_000
+
+
+def check(asked: Asked) -> None:
+    """Refuse what no route serves. A conversation that ends in the assistant's turn would be taken for an answer that
+    has been given, and its end would be the client's own words."""
+    if not asked.exchange.messages:
+        raise bad("there are no messages", "messages")
+    if asked.exchange.has_answer:
+        raise bad("the last message is the assistant's: an answer cannot be begun by the client", "messages")
+    if asked.exchange.messages[-1].role == "system":
+        raise bad("the last message is the system's: there is nothing to answer", "messages")
+    if asked.temperature is not None and not 0 <= asked.temperature <= 2:
+        raise bad("temperature is 0 to 2", "temperature")
+    if asked.max_tokens is not None and not 1 <= asked.max_tokens <= _MOST_TOKENS:
+        raise bad(f"the bound of tokens is 1 to {_MOST_TOKENS}", "max_tokens")
+    if asked.seed is not None and not 0 <= asked.seed < 2**31:
+        raise bad("seed is 0 to 2147483647", "seed")
+
+
+async def answer(asked: Asked, route: Route, client: Client, ids: Sequence[str]) -> list[Outcome]:
+    """The outcome of each choice; `ids` are their subjects in the log. Raises `RequestError`."""
+    governor = _governor(asked, route.governor, client)
+    tasks = [asyncio.ensure_future(_one(governor, asked, id)) for id in ids]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def subjects(asked: Asked) -> list[str]:
+    """A fresh id for each choice."""
+    return [new_id() for _ in range(asked.count)]
+
+
+def _governor(asked: Asked, governor: Governor, client: Client) -> Governor:
+    wanted = {"max_tokens": asked.max_tokens, "temperature": asked.temperature, "seed": asked.seed}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    sampling = msgspec.structs.replace(governor.sampling, **given)
+    return msgspec.structs.replace(governor, sampling=sampling, tenant=client.tenant, client=client.id)
+
+
+async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
+    try:
+        governed = await governor.govern(asked.exchange, subject=id)
+    except ModelError:
+        raise RequestError(502, f"the model behind this route did not answer (decision {id})") from None
+    except LogError:
+        raise RequestError(
+            503, f"the audit log takes no records, so nothing is answered (decision {id})"
+        ) from None
+    except BoundaryError:
+        raise RequestError(500, f"the answer could not be judged, so there is none (decision {id})") from None
+    return _outcome(governed, id)
+
+
+def _outcome(governed: Governed, id: str) -> Outcome:
+    decision = governed.decision
+    if decision.action != "release":
+        return Outcome(refusal=refusal(decision.action, decision.because, id))
+    answer: tuple[Message, ...] = governed.exchange.messages[governed.exchange.answer_start :]
+    drafts = [step for step in governed.steps if isinstance(step, Draft)]
+    cut = bool(drafts) and drafts[-1].finish == "length" and not governed.revised
+    return Outcome(tuple(part for message in answer for part in message.parts), cut=cut)
+
+
+def refusal(action: str, because: Sequence[str], id: str) -> str:
+    """Why there is no answer, in words for whoever asked: principles by name, and where to look."""
+    of = f"the principle{'s' if len(because) > 1 else ''} {', '.join(because[:10])}"
+    if action == "escalate":
+        return f"No answer yet: {of} could not be settled without a person. Decision {id}."
+    return f"No answer: {of} would not be upheld. Decision {id}."

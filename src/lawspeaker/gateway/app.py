@@ -1,0 +1,164 @@
+"""The gateway as a plain ASGI application: finds the surface, reads the request, answers in that protocol.
+
+Everything that is not listed here is denied: a path that passes through unread is a way around the law.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from lawspeaker.errors import LawspeakerError, boundary
+from lawspeaker.gateway import asgi
+from lawspeaker.gateway.answer import answer, check, subjects
+from lawspeaker.gateway.asgi import Receive, Scope, Send
+from lawspeaker.gateway.body import PATIENCE, receive_body
+from lawspeaker.gateway.chat import Chat
+from lawspeaker.gateway.fault import RequestError, bad
+from lawspeaker.gateway.neutral import Asked, Outcome, Surface
+from lawspeaker.gateway.routes import Authenticate, Client, Headers, Routes
+
+DECISION: Final = b"x-lawspeaker-decision"
+_NO_RETRY: Final = (b"x-should-retry", b"false")
+_HELD: Final = 5.0  # seconds between two signs of life on a stream whose answer is held
+_CHAT: Final = Chat()
+SURFACES: Final[Mapping[str, Surface]] = {"/v1/chat/completions": _CHAT}
+
+
+class Gateway:
+    """Serves `routes` to whom `authenticate` lets in. `hosts` are the names that a request may call this server by;
+    None is any (a proxy in front sees to it)."""
+
+    def __init__(
+        self, routes: Routes, authenticate: Authenticate, hosts: frozenset[str] | None = None, held: float = _HELD
+    ) -> None:
+        self._routes, self._authenticate, self._hosts, self._held = routes, authenticate, hosts, held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        surface = SURFACES.get(scope["path"], _CHAT)
+        try:
+            with boundary("the gateway"):
+                await self._serve(scope, receive, send, surface)
+        except RequestError as error:
+            await refuse(send, surface, error)
+        except LawspeakerError:
+            await refuse(send, surface, RequestError(500, "the request could not be served"))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, surface: Surface) -> None:
+        path, method = scope["path"], scope["method"]
+        headers = dict(scope["headers"])
+        self._check_host(headers)
+        if path in {"/healthz", "/readyz"} and method == "GET":
+            await asgi.whole(send, 200, b'{"status":"ok"}')
+            return
+        client = self._authenticate(headers)
+        if path not in SURFACES:
+            raise RequestError(404, "there is no such path here", code="unknown_path")
+        if method != "POST":
+            raise RequestError(405, "this path takes POST")
+        await self._ask(headers, receive, send, surface, client)
+
+    async def _ask(self, headers: Headers, receive: Receive, send: Send, surface: Surface, client: Client) -> None:
+        body = await _body(headers, receive)
+        if body is None:
+            return
+        asked = surface.read(body)
+        check(asked)
+        route = self._routes.find(asked.model, client)
+        exchange = _Exchange(send, surface, asked, subjects(asked))
+        work = asyncio.ensure_future(answer(asked, route, client, exchange.ids))
+        gone = asyncio.ensure_future(_left(receive))
+        try:
+            await exchange.finish(work, gone, self._held)
+        finally:
+            work.cancel()
+            gone.cancel()
+
+    def _check_host(self, headers: Headers) -> None:
+        """A page in a browser that had its own name point here speaks to another host than it says."""
+        name = headers.get(b"host", b"").decode("latin-1").lower()
+        if self._hosts is not None and _hostname(name) not in self._hosts:
+            raise RequestError(403, "this server is not called by that host name", code="unknown_host")
+
+
+class _Exchange:
+    """One request that is being answered."""
+
+    def __init__(self, send: Send, surface: Surface, asked: Asked, ids: Sequence[str]) -> None:
+        self._send, self._surface, self._asked, self.ids = send, surface, asked, ids
+        self._headers = ((DECISION, ",".join(ids).encode()),)
+        self._created = int(time.time())
+
+    async def finish(self, work: "asyncio.Future[list[Outcome]]", gone: "asyncio.Future[None]", held: float) -> None:
+        """Answer when the verdict is there. A stream shows signs of life until then, and its status is still open
+        until the first of them; a client that left is waited for no longer."""
+        begun = False
+        while not work.done():
+            both: set[asyncio.Future[Any]] = {work, gone}
+            await asyncio.wait(both, timeout=held, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                return
+            if not work.done() and self._asked.stream:
+                begun = begun or await self._begin()
+                await self._more(self._surface.ping())
+        try:
+            outcomes = work.result()
+        except RequestError as error:
+            if not begun:
+                await refuse(self._send, self._surface, error, self.ids)
+                return
+            await self._more(self._surface.stream_error(error, self.ids[0]), last=True)
+            return
+        if not self._asked.stream:
+            body = self._surface.answer(self.ids[0], self._created, self._asked, outcomes)
+            await asgi.whole(self._send, 200, body, headers=self._headers)
+            return
+        if not begun:
+            await self._begin()
+        for event in self._surface.events(self.ids[0], self._created, self._asked, outcomes):
+            await self._more(event)
+        await self._more(b"", last=True)
+
+    async def _begin(self) -> bool:
+        await asgi.start(self._send, 200, asgi.EVENTS, self._headers)
+        return True
+
+    async def _more(self, data: bytes, *, last: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+
+
+async def refuse(send: Send, surface: Surface, error: RequestError, ids: Sequence[str] = ()) -> None:
+    """An error in the protocol's own form. Only what may be well later may be tried again."""
+    headers = [] if error.again else [_NO_RETRY]
+    if ids:
+        headers.append((DECISION, ",".join(ids).encode()))
+    await asgi.whole(send, error.status, surface.error(error, ids[0] if ids else ""), headers=headers)
+
+
+async def _body(headers: Headers, receive: Receive) -> bytes | None:
+    kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    if kind != b"application/json":  # any other kind, a page in a browser may send without asking
+        raise RequestError(415, "the body is to be application/json")
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise RequestError(415, "the body is to come as it is, not compressed")
+    declared = headers.get(b"content-length")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await receive_body(receive, declared.decode("latin-1") if declared is not None else None)
+    except TimeoutError:
+        raise bad(f"the body did not arrive within {PATIENCE:g} s") from None
+
+
+async def _left(receive: Receive) -> None:
+    """Returns when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _hostname(host: str) -> str:
+    """`[::1]:8000` -> `::1`; `localhost:8000` -> `localhost`."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

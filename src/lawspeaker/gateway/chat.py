@@ -1,0 +1,206 @@
+"""OpenAI's Chat Completions.
+
+Wire format: https://platform.openai.com/docs/api-reference/chat. A refusal is an answer (status 200, `refusal`,
+`finish_reason: content_filter`), so that no client's library asks again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from lawspeaker.exchange import Exchange, Message, Part, Text, ToolCall, ToolResult
+from lawspeaker.gateway.body import MOST_MESSAGES, decode
+from lawspeaker.gateway.fault import KINDS, RequestError, bad
+from lawspeaker.gateway.neutral import Asked, Outcome
+
+MOST_CHOICES = 8
+PIECE = 256  # characters of a streamed event
+
+
+class _Piece(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
+    text: str
+
+
+class _RefusalPiece(msgspec.Struct, tag_field="type", tag="refusal", forbid_unknown_fields=True):
+    refusal: str
+
+
+Content = str | list[_Piece | _RefusalPiece]
+
+
+class _Function(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    arguments: str
+
+
+class _Call(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    function: _Function
+    type: Literal["function"] = "function"
+
+
+class _System(msgspec.Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
+    content: Content
+    name: str | None = None
+
+
+class _Developer(msgspec.Struct, tag_field="role", tag="developer", forbid_unknown_fields=True):
+    content: Content
+    name: str | None = None
+
+
+class _User(msgspec.Struct, tag_field="role", tag="user", forbid_unknown_fields=True):
+    content: Content
+    name: str | None = None
+
+
+class _Assistant(msgspec.Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True):
+    content: Content | None = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+    name: str | None = None
+
+
+class _Tool(msgspec.Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
+    content: Content
+    tool_call_id: str
+
+
+_Turn = _System | _Developer | _User | _Assistant | _Tool
+
+
+class _StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class _Request(msgspec.Struct, forbid_unknown_fields=True):
+    model: str
+    messages: list[_Turn]
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    n: int | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    store: Literal[False] | None = None
+    logprobs: Literal[False] | None = None
+    user: str | None = None
+
+
+class Chat:
+    """See `Surface`."""
+
+    name = "chat"
+
+    def read(self, body: bytes) -> Asked:
+        request = decode(body, _Request)
+        if len(request.messages) > MOST_MESSAGES:
+            raise bad(f"there are more than {MOST_MESSAGES} messages", "messages")
+        count = 1 if request.n is None else request.n
+        if not 1 <= count <= MOST_CHOICES:
+            raise bad(f"n is 1 to {MOST_CHOICES} here", "n")
+        return Asked(
+            request.model,
+            Exchange(tuple(_message(turn) for turn in request.messages)),
+            request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens,
+            request.temperature,
+            request.seed,
+            count,
+            bool(request.stream),
+            bool(request.stream_options and request.stream_options.include_usage),
+        )
+
+    def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
+        choices = [
+            {"index": index, "message": _said(outcome), "logprobs": None, "finish_reason": _finish(outcome)}
+            for index, outcome in enumerate(outcomes)
+        ]
+        head = {"id": f"chatcmpl-{id}", "object": "chat.completion", "created": created, "model": asked.model}
+        return msgspec.json.encode({**head, "choices": choices})
+
+    def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
+        head = {"id": f"chatcmpl-{id}", "object": "chat.completion.chunk", "created": created, "model": asked.model}
+        for index, outcome in enumerate(outcomes):
+            for delta in _deltas(outcome):
+                yield _frame({**head, "choices": [{"index": index, "delta": delta, "finish_reason": None}]})
+            yield _frame({**head, "choices": [{"index": index, "delta": {}, "finish_reason": _finish(outcome)}]})
+        yield b"data: [DONE]\n\n"
+
+    def ping(self) -> bytes:
+        return b": held\n\n"
+
+    def error(self, error: RequestError, id: str) -> bytes:
+        return msgspec.json.encode(_fault(error))
+
+    def stream_error(self, error: RequestError, id: str) -> bytes:
+        return _frame(_fault(error))
+
+
+def _fault(error: RequestError) -> dict[str, object]:
+    kind = KINDS[error.status][0]
+    return {"error": {"message": str(error), "type": kind, "param": error.param, "code": error.code}}
+
+
+def _frame(value: object) -> bytes:
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+def _message(turn: _Turn) -> Message:
+    if isinstance(turn, _Tool):
+        return Message("tool", (ToolResult(_words(turn.content), turn.tool_call_id),))
+    if isinstance(turn, _Assistant):
+        calls = tuple(ToolCall(c.function.name, c.function.arguments, c.id) for c in turn.tool_calls or ())
+        words = tuple(Text(text) for text in (_words(turn.content or ""), turn.refusal or "") if text)
+        return Message("assistant", (*words, *calls), outside=True)
+    if isinstance(turn, _User):
+        return Message("user", _parts(turn.content))
+    return Message("system", _parts(turn.content), outside=True)
+
+
+def _words(content: Content) -> str:
+    return content if isinstance(content, str) else "\n".join(_text(piece) for piece in content)
+
+
+def _parts(content: Content) -> tuple[Part, ...]:
+    return (Text(content),) if isinstance(content, str) else tuple(Text(_text(piece)) for piece in content)
+
+
+def _text(piece: _Piece | _RefusalPiece) -> str:
+    return piece.text if isinstance(piece, _Piece) else piece.refusal
+
+
+def _said(outcome: Outcome) -> dict[str, object]:
+    if outcome.refusal:
+        return {"role": "assistant", "content": None, "refusal": outcome.refusal}
+    words = "\n".join(part.text for part in outcome.parts if isinstance(part, Text))
+    calls = [_call(part) for part in outcome.parts if isinstance(part, ToolCall)]
+    said: dict[str, object] = {"role": "assistant", "content": words or None, "refusal": None}
+    return {**said, "tool_calls": calls} if calls else said
+
+
+def _call(part: ToolCall) -> dict[str, object]:
+    return {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.text}}
+
+
+def _finish(outcome: Outcome) -> str:
+    if outcome.refusal:
+        return "content_filter"
+    if any(isinstance(part, ToolCall) for part in outcome.parts):
+        return "tool_calls"
+    return "length" if outcome.cut else "stop"
+
+
+def _deltas(outcome: Outcome) -> Iterator[dict[str, object]]:
+    said = _said(outcome)
+    yield {"role": "assistant", "content": "" if said["content"] else None, "refusal": None}
+    for field in ("content", "refusal"):
+        text = said[field]
+        if isinstance(text, str):
+            for at in range(0, len(text), PIECE):
+                yield {field: text[at : at + PIECE]}
+    calls = [part for part in outcome.parts if isinstance(part, ToolCall)] if not outcome.refusal else []
+    for index, part in enumerate(calls):
+        yield {"tool_calls": [{"index": index, **_call(part)}]}

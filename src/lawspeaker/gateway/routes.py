@@ -1,0 +1,67 @@
+"""Where a request goes: the routes of a deployment, and who may use them."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from lawspeaker.gateway.fault import RequestError
+from lawspeaker.govern import Governor
+
+Headers = Mapping[bytes, bytes]
+
+
+class Client(msgspec.Struct, frozen=True):
+    """Who asks. `id` names the key (never is the key) and goes on record; decisions are shown to the same id only.
+    `routes` bounds what may be asked for; None is every route."""
+
+    id: str
+    tenant: str = "default"
+    routes: frozenset[str] | None = None
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One name that requests may give as their model, and the law and models behind it."""
+
+    name: str
+    governor: Governor
+
+
+Authenticate = Callable[[Headers], Client]
+_ANYBODY: Final = Client("loopback")
+
+
+def anybody(headers: Headers) -> Client:
+    """On loopback and without keys everybody is the same client, whatever key is sent."""
+    return _ANYBODY
+
+
+def bearer(headers: Headers) -> str:
+    """The key that a request brings: OpenAI's clients send it as a bearer token, Anthropic's in `x-api-key`."""
+    key = headers.get(b"x-api-key", b"").decode("latin-1").strip()
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return key or (token.strip() if scheme.lower() == "bearer" else "")
+
+
+def route_name(address: str) -> str:
+    """What a client calls the model at `address`: `openai:gpt-5` is `gpt-5`, `http://host/v1#qwen` is `qwen`."""
+    if "#" in address:
+        return address.rpartition("#")[2]
+    return address.partition(":")[2] or address
+
+
+class Routes(msgspec.Struct, frozen=True):
+    """Every route, by name."""
+
+    by_name: Mapping[str, Route]
+
+    def find(self, name: str, client: Client) -> Route:
+        """The route that a request names; the same words where there is none and where it is another's."""
+        route = self.by_name.get(name)
+        if route is None or (client.routes is not None and name not in client.routes):
+            raise RequestError(404, "no such model here; see /v1/models", param="model", code="model_not_found")
+        return route
+
+    def visible(self, client: Client) -> list[str]:
+        """The names that `client` may use."""
+        return [name for name in self.by_name if client.routes is None or name in client.routes]
