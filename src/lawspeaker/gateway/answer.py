@@ -63,9 +63,7 @@ async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
     except ModelError:
         raise RequestError(502, f"the model behind this route did not answer (decision {id})") from None
     except LogError:
-        raise RequestError(
-            503, f"the audit log takes no records, so nothing is answered (decision {id})"
-        ) from None
+        raise RequestError(503, f"the audit log takes no records, so nothing is answered (decision {id})") from None
     except BoundaryError:
         raise RequestError(500, f"the answer could not be judged, so there is none (decision {id})") from None
     return _outcome(governed, id)

@@ -1,0 +1,48 @@
+"""The real program, serving, in a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cli.conftest import PROGRAM
+
+_AT = re.compile(r" at (http://\S+)")
+
+
+class Served:
+    """A gateway at `base`; `home` is where its log is."""
+
+    def __init__(self, process: "subprocess.Popen[str]", base: str, home: Path) -> None:
+        self.process, self.base, self.home = process, base, home
+
+    def stop(self) -> tuple[int, str]:
+        """Exit code and the rest of what it said."""
+        self.process.send_signal(signal.SIGTERM)
+        _, err = self.process.communicate(timeout=30)
+        return self.process.returncode, err
+
+
+@contextmanager
+def serving(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
+    home = folder / "home"
+    process = subprocess.Popen(
+        [PROGRAM, "serve", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "LAWSPEAKER_HOME": str(home), **environment},
+    )
+    try:
+        line = process.stderr.readline()
+        at = _AT.search(line)
+        assert at, line + process.stderr.read()
+        yield Served(process, at[1], home)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
