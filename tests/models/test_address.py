@@ -27,6 +27,8 @@ KEY = "sk-0123456789abcdef"
         ("http://#m", "want http://HOST:PORT/v1#MODEL"),
         ("openai:gpt\x1b[31m", "cannot be shown"),
         ("openai:gpt\ud800", "cannot be shown"),
+        ("local:", "is not a model address"),
+        ("local:/does/not/exist", "no such folder"),
         ("scripted:/does/not/exist", "No such file"),
     ],
 )

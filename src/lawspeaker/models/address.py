@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from lawspeaker.errors import ModelConfigError
 from lawspeaker.models.base import Model
+from lawspeaker.models.local import Local
 from lawspeaker.models.nano import Nano
 from lawspeaker.models.openai import OpenAICompatible
 from lawspeaker.models.scripted import Scripted
@@ -22,11 +23,14 @@ _VENDORS: Final = {
     ),
 }
 _SECRET: Final = 16  # characters: a shorter key is a placeholder, such as `ollama`, and may be part of a host
-_FORMS: Final = "nano, openai:MODEL, gemini:MODEL, http://HOST:PORT/v1#MODEL or scripted:FILE"
+_FORMS: Final = (
+    "nano, local:FOLDER, local:ORG/NAME, openai:MODEL, gemini:MODEL, http://HOST:PORT/v1#MODEL or scripted:FILE"
+)
 
 
 def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Model:
-    """The model behind `address`. Nothing is sent yet. Raises `ModelConfigError`.
+    """The model behind `address`. Nothing is sent yet, but `local:ORG/NAME` fetches weights that are not cached.
+    Raises `ModelConfigError`.
 
     A server of one's own (`http://…#model`) gets the key in `LAWSPEAKER_MODEL_KEY`, never a vendor's. An address is
     on record and in messages, so one that holds a key or a password is refused, in words that do not repeat it.
@@ -38,6 +42,8 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Mod
         return Scripted.open(Path(rest))
     if not address.isprintable():
         raise ModelConfigError(f"the model address holds characters that cannot be shown; want {_FORMS}")
+    if vendor == "local" and rest:
+        return Local.open(address)
     if vendor in _VENDORS and rest:
         base, override, names = _VENDORS[vendor]
         key = _key(address, names, environment)
