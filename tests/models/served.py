@@ -23,7 +23,8 @@ async def served(answer: Answer) -> AsyncIterator[str]:
         return await reply if asyncio.iscoroutine(reply) else reply
 
     app = web.Application()
-    app.router.add_post("/v1/chat/completions", handle)
+    for path in ("/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1beta/openai/chat/completions"):
+        app.router.add_post(path, handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

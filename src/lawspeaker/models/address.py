@@ -7,24 +7,31 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from lawspeaker.errors import ModelConfigError
+from lawspeaker.models.anthropic import Anthropic
 from lawspeaker.models.base import Model
 from lawspeaker.models.local import Local
 from lawspeaker.models.nano import Nano
 from lawspeaker.models.openai import OpenAICompatible
+from lawspeaker.models.responses import OpenAIResponses
 from lawspeaker.models.scripted import Scripted
 
-# vendor -> (base URL, variable that overrides it, variables that may hold the key): as each vendor's own client reads
+# vendor -> (server, path below it, variable that names another server, variables that may hold the key): as each
+# vendor's own client reads; OPENAI_BASE_URL alone holds the path too
 _VENDORS: Final = {
-    "openai": ("https://api.openai.com/v1", "OPENAI_BASE_URL", ("OPENAI_API_KEY",)),
+    "openai": ("https://api.openai.com/v1", "", "OPENAI_BASE_URL", ("OPENAI_API_KEY",)),
+    "openai-responses": ("https://api.openai.com/v1", "", "OPENAI_BASE_URL", ("OPENAI_API_KEY",)),
+    "anthropic": ("https://api.anthropic.com", "/v1", "ANTHROPIC_BASE_URL", ("ANTHROPIC_API_KEY",)),
     "gemini": (
-        "https://generativelanguage.googleapis.com/v1beta/openai",
-        "",
+        "https://generativelanguage.googleapis.com",
+        "/v1beta/openai",
+        "GOOGLE_GEMINI_BASE_URL",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     ),
 }
 _SECRET: Final = 16  # characters: a shorter key is a placeholder, such as `ollama`, and may be part of a host
 _FORMS: Final = (
-    "nano, local:FOLDER, local:ORG/NAME, openai:MODEL, gemini:MODEL, http://HOST:PORT/v1#MODEL or scripted:FILE"
+    "nano, local:FOLDER, local:ORG/NAME, openai:MODEL, openai-responses:MODEL, anthropic:MODEL, gemini:MODEL, "
+    "http://HOST:PORT/v1#MODEL or scripted:FILE"
 )
 
 
@@ -45,13 +52,13 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Mod
     if vendor == "local" and rest:
         return Local.open(address)
     if vendor in _VENDORS and rest:
-        base, override, names = _VENDORS[vendor]
+        server, path, override, names = _VENDORS[vendor]
         key = _key(address, names, environment)
         if key is None:
             raise ModelConfigError(f"{address}: no key; set {' or '.join(names)}")
         if environment.get(override):
-            base = _base(environment[override], f"{override}: want http://HOST:PORT/v1")
-        return OpenAICompatible(address, base, rest, key, reasons=vendor == "openai")
+            server = _base(environment[override], f"{override}: want http://HOST:PORT{'' if path else '/v1'}")
+        return _speaking(vendor, address, server.rstrip("/") + path, rest, key)
     if vendor in {"http", "https"}:
         url, _, model = address.partition("#")
         wanted = f"a model address that begins with {vendor}: want http://HOST:PORT/v1#MODEL"
@@ -60,6 +67,16 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Mod
         key = _key(address, ("LAWSPEAKER_MODEL_KEY",), environment)
         return OpenAICompatible(address, _base(url, wanted), model, key)
     raise ModelConfigError(f"{address!r} is not a model address; want {_FORMS}")
+
+
+def _speaking(vendor: str, address: str, base: str, model: str, key: str) -> Model:
+    match vendor:
+        case "openai-responses":
+            return OpenAIResponses(address, base, model, key)
+        case "anthropic":
+            return Anthropic(address, base, model, key)
+        case _:
+            return OpenAICompatible(address, base, model, key, reasons=vendor == "openai")
 
 
 def _base(url: str, wanted: str) -> str:

@@ -1,0 +1,137 @@
+"""Anthropic's Messages.
+
+Wire format: https://docs.anthropic.com/en/api/messages. It has no seed and tells no probabilities; its turns
+alternate, so that what one side says in a row becomes one turn.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from lawspeaker.digest import digest
+from lawspeaker.errors import ModelError
+from lawspeaker.exchange import Message, Part, Text, ToolCall, ToolResult
+from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.turns import ready
+from lawspeaker.models.wire import Wire
+
+_VERSION: Final = "2023-06-01"
+_OPTIONAL: Final = frozenset({"temperature"})
+_FINISHES: Final[dict[str, Finish]] = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refused",
+}
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+    id: str = ""
+    name: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Used(msgspec.Struct):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+
+class _Reply(msgspec.Struct):
+    content: list[_Block]
+    stop_reason: str | None = None
+    usage: _Used | None = None
+
+
+class Anthropic:
+    """A model behind `POST <base>/messages`."""
+
+    def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
+        self.name = name
+        self.digest = digest("lawspeaker/model/address", {"base": base, "model": model})
+        headers = {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
+        self._wire = Wire(name, base.rstrip("/") + "/messages", "Messages", key, headers, _OPTIONAL)
+        self._model = model
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        system = "\n\n".join(m.text for m in ready(messages) if m.role == "system" and m.text)
+        fixed: dict[str, object] = {"model": self._model, "messages": _turns(messages)}
+        fixed["max_tokens"] = sampling.max_tokens
+        if system:
+            fixed["system"] = system
+        if tools:
+            fixed["tools"] = [
+                {"name": t.name, "description": t.description, "input_schema": t.parameters or {"type": "object"}}
+                for t in tools
+            ]
+        wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
+        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, {}), _Reply)
+        return self._completion(reply, sampling)
+
+    async def complete_many(
+        self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
+    ) -> list[Completion | ModelError]:
+        return await asyncio.gather(*(self._try(p, s) for p, s in list(zip(prompts, samplings, strict=True))))
+
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
+        return None
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def _try(self, messages: Sequence[Message], sampling: Sampling) -> Completion | ModelError:
+        try:
+            return await self.complete(messages, sampling)
+        except ModelError as error:
+            return error
+
+    def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
+        text = "".join(block.text for block in reply.content if block.type == "text")
+        calls = tuple(
+            ToolCall(b.name, bytes(b.input).decode("utf-8", "replace"), b.id)
+            for b in reply.content
+            if b.type == "tool_use"
+        )
+        finish = _FINISHES.get(reply.stop_reason or "", "stop")
+        if not text.strip() and not calls:
+            raise self._wire.empty(reply.stop_reason, sampling.max_tokens if finish == "length" else 0)
+        used = reply.usage or _Used()
+        heard = used.input_tokens + (used.cache_creation_input_tokens or 0) + (used.cache_read_input_tokens or 0)
+        return Completion(text, self.name, finish, calls, Usage(heard, used.output_tokens))
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, object]]:
+    turns: list[tuple[str, list[dict[str, object]]]] = []
+    for message in ready(messages):
+        if message.role == "system":
+            continue
+        role = "assistant" if message.role == "assistant" else "user"
+        if not turns or turns[-1][0] != role:
+            turns.append((role, []))
+        # a turn's results have to come first
+        ordered = sorted(message.parts, key=lambda part: not isinstance(part, ToolResult))
+        turns[-1][1].extend(_block(part) for part in ordered if not isinstance(part, Text) or part.text.strip())
+    return [{"role": role, "content": blocks} for role, blocks in turns if blocks]
+
+
+def _block(part: Part) -> dict[str, object]:
+    match part:
+        case ToolCall(name=name, text=text, id=of):
+            return {"type": "tool_use", "id": of, "name": name, "input": _arguments(text)}
+        case ToolResult(text=text, id=of):
+            return {"type": "tool_result", "tool_use_id": of, "content": text}
+        case _:
+            return {"type": "text", "text": part.text}
+
+
+def _arguments(text: str) -> dict[str, object]:
+    """A call's arguments as the object that the form wants; what is none travels as the one text that it is."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return {"text": text}

@@ -1,0 +1,120 @@
+"""OpenAI's Responses: the same models as behind Chat Completions, in the form that its newest need.
+
+Wire format: https://platform.openai.com/docs/api-reference/responses. Nothing is stored there (`store: false`), and
+every turn is sent each time. Probabilities are not asked for: reasoning models tell none.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from lawspeaker.digest import digest
+from lawspeaker.errors import ModelError
+from lawspeaker.exchange import Message, ToolCall, ToolResult
+from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.turns import ready
+from lawspeaker.models.wire import Wire
+
+_OPTIONAL: Final = frozenset({"temperature"})
+
+
+class _Piece(msgspec.Struct):
+    type: str
+    text: str = ""
+    refusal: str = ""
+
+
+class _Item(msgspec.Struct):
+    type: str
+    content: list[_Piece] | None = None
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class _Why(msgspec.Struct):
+    reason: str = ""
+
+
+class _Failure(msgspec.Struct):
+    message: str = ""
+
+
+class _Reply(msgspec.Struct):
+    output: list[_Item]
+    status: str = "completed"
+    incomplete_details: _Why | None = None
+    error: _Failure | None = None
+    usage: Usage | None = None
+
+
+class OpenAIResponses:
+    """A model behind `POST <base>/responses`."""
+
+    def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
+        self.name = name
+        self.digest = digest("lawspeaker/model/address", {"base": base, "model": model, "form": "responses"})
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._wire = Wire(name, base.rstrip("/") + "/responses", "Responses", key, headers, _OPTIONAL)
+        self._model = model
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        fixed: dict[str, object] = {"model": self._model, "input": list(_items(messages)), "store": False}
+        fixed["max_output_tokens"] = sampling.max_tokens
+        if tools:
+            fixed["tools"] = [
+                {"type": "function", "name": t.name, "description": t.description, "parameters": t.parameters}
+                for t in tools
+            ]
+        wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
+        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, {}), _Reply)
+        return self._completion(reply, sampling)
+
+    async def complete_many(
+        self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
+    ) -> list[Completion | ModelError]:
+        return await asyncio.gather(*(self._try(p, s) for p, s in list(zip(prompts, samplings, strict=True))))
+
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
+        return None
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def _try(self, messages: Sequence[Message], sampling: Sampling) -> Completion | ModelError:
+        try:
+            return await self.complete(messages, sampling)
+        except ModelError as error:
+            return error
+
+    def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
+        if reply.status == "failed" or reply.error is not None:
+            words = self._wire.clean(reply.error.message if reply.error else "") or "it does not say why"
+            raise ModelError(f"{self.name}: {self._wire.url} failed: {words}; try again later")
+        pieces = [piece for item in reply.output if item.type == "message" for piece in item.content or ()]
+        text = "\n".join(piece.text or piece.refusal for piece in pieces)
+        calls = tuple(ToolCall(i.name, i.arguments, i.call_id) for i in reply.output if i.type == "function_call")
+        why = reply.incomplete_details.reason if reply.incomplete_details else ""
+        if not text.strip() and not calls:
+            raise self._wire.empty(why or reply.status, sampling.max_tokens if why == "max_output_tokens" else 0)
+        finish: Finish = "tool_calls" if calls else "stop"
+        if why == "max_output_tokens":
+            finish = "length"
+        elif why == "content_filter" or any(piece.type == "refusal" for piece in pieces):
+            finish = "refused"
+        return Completion(text, self.name, finish, calls, reply.usage or Usage())
+
+
+def _items(messages: Sequence[Message]) -> Iterator[dict[str, object]]:
+    """Every tool result and every call is an item of its own; results come before what else their turn says."""
+    for message in ready(messages):
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                yield {"type": "function_call_output", "call_id": part.id, "output": part.text}
+        if message.text:
+            yield {"role": message.role, "content": message.text}
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                yield {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.text}

@@ -1,0 +1,224 @@
+"""One endpoint of a model server: deadlines, retries, bounded replies, and errors that say what to do.
+
+What every wire format shares. A reply with status 408, 429 or 5xx is asked for again, a few times and after a pause
+that grows and is partly chance; a connection that broke is not, since nobody knows what the server has done by then.
+Models differ in the parameters that they take: what a server says that its model does not take is left out from then
+on, as long as the answer stays bounded without it.
+"""
+
+import asyncio
+import random
+import re
+import zlib
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import aiohttp
+import msgspec
+
+from lawspeaker.errors import ModelError
+
+_MAX_REPLY: Final = 8 * 1024 * 1024  # bytes: far beyond any answer, and no way to fill the memory
+_MAX_WORDS: Final = 200  # characters of a server's own in an error message
+_TRIES: Final = 3
+_PAUSE: Final = 0.5  # seconds before the second try at most; doubled for each further one
+
+# the bound on the answer: the newer name counts reasoning too, and OpenAI's reasoning models know no other
+_LIMITS: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_REFUSALS: Final = frozenset({400, 403})  # OpenAI answers 403 where a model tells no probabilities
+# a value out of range is the caller's mistake, so "supported range" must not match
+_NOT_TAKEN: Final = re.compile(
+    r"unsupported|not support|unrecognized|not allowed|not enabled|only \S+ is allowed", re.I
+)
+_T = TypeVar("_T")
+
+
+class Fault(msgspec.Struct):
+    message: str
+    param: str | None = None
+    code: str | int | None = None
+
+
+class _Refusal(msgspec.Struct):
+    error: Fault | str
+
+
+class NotTakenError(ModelError):
+    """The model does not take a parameter without which the question makes no sense."""
+
+
+class Wire:
+    """`POST <url>` for the model that messages call `name`, in the JSON form that is called `form`.
+
+    `optional` names the parameters that may be left out.
+    """
+
+    def __init__(
+        self, name: str, url: str, form: str, key: str | None, headers: Mapping[str, str], optional: frozenset[str]
+    ) -> None:
+        self.name, self.url, self.form = name, url, form
+        self.left_out: set[str] = set()  # parameters that the server said the model does not take
+        self._key, self._headers, self._optional = key, headers, optional
+        self._instead: dict[str, str] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(
+        self,
+        fixed: Mapping[str, object],
+        parameters: Mapping[str, object],
+        timeout: float,
+        needed: Mapping[str, object],
+    ) -> bytes:
+        """The body of the server's answer to `fixed`, `parameters` and `needed` together.
+
+        Where the model does not take a parameter, the request is sent again without it: once for each, and all within
+        `timeout`. Raises `NotTakenError` where that is one of `needed`, and `ModelError` for everything else.
+        """
+        tried: set[str] = set()
+        until = asyncio.get_running_loop().time() + timeout
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    body = self._taken({**parameters, **needed})
+                    status, data = await self._post({**fixed, **body}, until)
+                    refused = self._not_taken(_fault(data), body) if status in _REFUSALS else None
+                    if refused is None or refused in tried or not self._leave_out(refused, tried):
+                        return self._accepted(status, data)
+                    if refused in needed:
+                        raise NotTakenError(f"{self.name}: the model takes no {refused}")
+        except TimeoutError:
+            raise ModelError(
+                f"{self.name}: no answer from {self.url} within {timeout:g} s; allow it more time or try later"
+            ) from None
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host that no DNS can carry
+            what = self.clean(str(error)) or type(error).__name__
+            raise ModelError(f"{self.name}: {what}; is a model served at {self.url}?") from None
+
+    def decode(self, data: bytes, form: type[_T]) -> _T:
+        """`data` as `form`."""
+        try:
+            return msgspec.json.decode(data, type=form)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise ModelError(
+                f"{self.name}: {self.url} did not answer in {self.form} JSON; is it the address of such a server?"
+            ) from None
+
+    def empty(self, reason: str | None, spent: int) -> ModelError:
+        """What is wrong with an answer of neither words nor calls; `spent` tokens where it ran into their bound."""
+        why = f"finish reason {self.clean(reason or 'none')}"
+        if spent:  # a reasoning model's reasoning counts
+            why = f"its {spent} tokens were spent before it said anything; allow it more"
+        return ModelError(f"{self.name}: the answer is empty ({why})")
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _taken(self, wanted: Mapping[str, object]) -> dict[str, object]:
+        return {self._instead.get(n, n): value for n, value in wanted.items() if n not in self.left_out}
+
+    def _not_taken(self, fault: Fault, sent: Mapping[str, object]) -> str | None:
+        """The parameter, among those that were sent and need not be, that the model does not take."""
+        if not _NOT_TAKEN.search(f"{fault.code} {fault.message}"):
+            return None
+        named = [fault.param] if fault.param else re.findall(r"\w+", fault.message.lower())
+        return next((n for n in named if n in sent and (n in self._optional or n in _LIMITS)), None)
+
+    def _leave_out(self, name: str, tried: set[str]) -> bool:
+        """Remember that the model does not take `name`. False where nothing could stand in for it."""
+        tried.add(name)
+        if name not in _LIMITS or name in self._optional:
+            self.left_out.add(name)
+        elif _LIMITS[name] in tried:
+            return False
+        else:
+            self._instead = {name: _LIMITS[name], _LIMITS[name]: _LIMITS[name]}
+        return True
+
+    async def _post(self, body: Mapping[str, object], until: float) -> tuple[int, bytes]:
+        """Status and body of the reply, asked for again where that may help and there is time before `until`."""
+        data = msgspec.json.encode(body)
+        for tries in range(1, _TRIES + 1):
+            status, reply, wait = await self._once(data)
+            again = status in {408, 429} or status >= 500
+            if wait is None:
+                wait = _PAUSE * 2 ** (tries - 1) * (0.5 + random.random() / 2)
+            if not again or tries == _TRIES or asyncio.get_running_loop().time() + wait >= until:
+                break
+            await asyncio.sleep(wait)
+        return status, reply
+
+    async def _once(self, data: bytes) -> tuple[int, bytes, float | None]:
+        """Status, body, and the seconds that the server wants waited. A redirect is not followed: prompt and key are
+        for this address only."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers={"Content-Type": "application/json", "Accept-Encoding": "gzip", **self._headers},
+                timeout=aiohttp.ClientTimeout(total=None),  # `ask` holds the time-out, over all tries
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # so that the limit on a reply is on what it decompresses to
+            )
+        async with self._session.post(self.url, data=data, allow_redirects=False) as response:
+            if 300 <= response.status < 400:
+                where = self.clean(response.headers.get("Location", "")) or "nowhere"
+                raise ModelError(
+                    f"{self.name}: {self.url} redirects (HTTP {response.status}) to {where}; a prompt does not follow,"
+                    " give the address that answers"
+                )
+            after = response.headers.get("Retry-After", "").strip()
+            wait = float(after) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", after) else None
+            return response.status, await self._read(response), wait
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The reply's bytes, decompressed; bounded on the wire and in memory."""
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in {"", "identity", "gzip", "x-gzip"}:
+            raise ModelError(
+                f"{self.name}: {self.url} replied in the encoding {self.clean(encoding)!r}, which was not asked for"
+            )
+        unzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
+        data, received = bytearray(), 0
+        async for chunk in response.content.iter_chunked(65536):
+            received += len(chunk)
+            try:
+                data += unzip.decompress(chunk, _MAX_REPLY + 1 - len(data)) if unzip else chunk
+            except zlib.error:
+                raise ModelError(f"{self.name}: the reply of {self.url} cannot be decompressed") from None
+            if max(len(data), received) > _MAX_REPLY:
+                raise ModelError(f"{self.name}: the reply of {self.url} is larger than {_MAX_REPLY} bytes")
+        return bytes(data)
+
+    def _accepted(self, status: int, data: bytes) -> bytes:
+        if status == 200:
+            return data
+        words = self.clean(_fault(data).message) or "no body"
+        raise ModelError(f"{self.name}: HTTP {status} from {self.url}: {words}{_advice(status)}")
+
+    def clean(self, text: str) -> str:
+        """A server's words for an error message: one line, nothing that controls a terminal or turns the direction of
+        writing, no key, and not many of them."""
+        if self._key:
+            text = text.replace(self._key, "[key]")
+        return "".join(c for c in " ".join(text.split()) if c.isprintable())[:_MAX_WORDS]
+
+
+def _advice(status: int) -> str:
+    """What somebody can do about `status`; nothing where the server's own words must do."""
+    if status in {401, 403}:
+        return "; check the key and what it may use"
+    if status == 404:
+        return "; check the model's name and the address"
+    if status == 429:
+        return "; wait, or have the limit raised"
+    return "; try again later" if status == 408 or status >= 500 else ""
+
+
+def _fault(data: bytes) -> Fault:
+    """What a server says is wrong: in OpenAI's form, alone or (Gemini) in a list, else in its first words."""
+    try:
+        reply = msgspec.json.decode(data, type=_Refusal | list[_Refusal])
+        error = reply.error if isinstance(reply, _Refusal) else reply[0].error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):
+        error = data[:2000].decode("utf-8", "replace")
+    return Fault(error) if isinstance(error, str) else error
