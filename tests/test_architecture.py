@@ -20,7 +20,7 @@ LAYERS = {
     "deliberation": 3,
     "decision": 4,
     "audit": 5,
-    "govern": 6, "report": 6,
+    "govern": 6, "access": 6, "report": 6,
     "gateway": 7, "suite": 7,
     "cli": 8,
 }  # fmt: skip

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "test": "Run a constitution's cases against its checks.",
     "audit": "Verify the log, show a record, prove it.",
     "review": "Rule on what was escalated.",
+    "access": "Keys for the gateway's clients: add, list, revoke.",
     "serve": "Put the constitution in front of a model: the gateway.",
 }
 

@@ -6,11 +6,13 @@ import socket
 import click
 import uvloop
 
+from lawspeaker.access import Keyring
 from lawspeaker.audit.log import open_log
 from lawspeaker.cli.context import Finite, constitution_option, home, inert, load_law, page, words
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.errors import InputError
 from lawspeaker.gateway.app import Gateway
+from lawspeaker.gateway.keys import by_key
 from lawspeaker.gateway.routes import Route, Routes, anybody, route_name
 from lawspeaker.gateway.server import is_loopback, listen, loopback_names, serve
 from lawspeaker.govern import Governor
@@ -44,11 +46,16 @@ def command(
     A client changes its base URL and nothing else. Every request and every answer is judged; what may not be said is
     revised, redacted, held for a person or refused, and each decision is on record.
     """
-    if not is_loopback(host):
-        raise InputError(f"--host {host} can be reached by others and there are no access keys; use 127.0.0.1")
     law = load_law(laws)
-    with listen(host, port) as sock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(host, sock, law, (upstream, critic or upstream, judge), rounds, timeout))
+    with Keyring(home()) as keyring:
+        keys = keyring if keyring.keys() else None
+        if keys is None and not is_loopback(host):
+            raise InputError(
+                f"--host {host} can be reached by others and there are no access keys; use 127.0.0.1, or make a key"
+                " with `lawspeaker access add NAME`"
+            )
+        with listen(host, port) as sock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(host, sock, keys, law, (upstream, critic or upstream, judge), rounds, timeout))
     words().print("stopped")
     return 0
 
@@ -56,6 +63,7 @@ def command(
 async def _serve(
     host: str,
     sock: socket.socket,
+    keys: Keyring | None,
     law: Constitution,
     cast: tuple[str, str, str | None],
     rounds: int,
@@ -75,19 +83,22 @@ async def _serve(
                 rounds=rounds,
             )
             name = route_name(model)
-            gateway = Gateway(Routes({name: Route(name, governor)}), anybody, loopback_names(host))
+            hosts = loopback_names(host) if is_loopback(host) else None
+            authenticate = by_key(keys) if keys else anybody
+            gateway = Gateway(Routes({name: Route(name, governor)}), authenticate, hosts)
             base = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
-            await serve(gateway, sock, lambda: _tell(base, name, law))
+            await serve(gateway, sock, lambda: _tell(base, name, law, needs_key=keys is not None))
     finally:
         for each in opened.values():
             await each.close()
 
 
-def _tell(base: str, name: str, law: Constitution) -> None:
+def _tell(base: str, name: str, law: Constitution, *, needs_key: bool) -> None:
     """Say that it runs, and three lines that try it."""
     console, out = words(), page()
     console.print(f"[bold]{inert(name)}[/] under {inert(law.name)} {inert(law.version)} at {base}")
-    console.print("[dim]No access keys: whoever reaches this address is served, with any key. Ctrl-C stops.[/]")
+    who = "Access keys are asked for" if needs_key else "No access keys: whoever reaches this address is served"
+    console.print(f"[dim]{who}{'' if needs_key else ', with any key'}. Ctrl-C stops.[/]")
     ask = f'[{{"role": "user", "content": "{_EXAMPLE}"}}]'
     for line in (
         f'curl {base}/v1/chat/completions --json \'{{"model": "{name}", "messages": {ask}}}\'',

@@ -10,6 +10,7 @@ from lawspeaker.deliberation.steps import Draft
 from lawspeaker.errors import BoundaryError, LogError, ModelError
 from lawspeaker.exchange import Message
 from lawspeaker.gateway.fault import RequestError, bad
+from lawspeaker.gateway.keys import Metered
 from lawspeaker.gateway.neutral import Asked, Outcome
 from lawspeaker.gateway.routes import Client, Route
 from lawspeaker.govern import Governed, Governor
@@ -54,7 +55,12 @@ def _governor(asked: Asked, governor: Governor, client: Client) -> Governor:
     wanted = {"max_tokens": asked.max_tokens, "temperature": asked.temperature, "seed": asked.seed}
     given = {name: value for name, value in wanted.items() if value is not None}
     sampling = msgspec.structs.replace(governor.sampling, **given)
-    return msgspec.structs.replace(governor, sampling=sampling, tenant=client.tenant, client=client.id)
+    governor = msgspec.structs.replace(governor, sampling=sampling, tenant=client.tenant, client=client.id)
+    if client.spend is None:
+        return governor
+    model, critic = Metered(governor.model, client.spend), Metered(governor.critic, client.spend)
+    judge = governor.judge and Metered(governor.judge, client.spend)
+    return msgspec.structs.replace(governor, model=model, critic=critic, judge=judge)
 
 
 async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:

@@ -9,15 +9,17 @@ from lawspeaker.gateway.fault import RequestError
 from lawspeaker.govern import Governor
 
 Headers = Mapping[bytes, bytes]
+Spend = Callable[[int], None]
 
 
 class Client(msgspec.Struct, frozen=True):
     """Who asks. `id` names the key (never is the key) and goes on record; decisions are shown to the same id only.
-    `routes` bounds what may be asked for; None is every route."""
+    `routes` bounds what may be asked for; None is every route. `spend` is told the tokens that its answers took."""
 
     id: str
     tenant: str = "default"
     routes: frozenset[str] | None = None
+    spend: Spend | None = None
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lawspeaker.errors import LawspeakerError, ModelConfigError, ModelError, boundary
 from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Sampling
+from lawspeaker.models.base import Completion, Sampling, Tool
 from lawspeaker.models.checkpoint import digest_of, find, inspect
 from lawspeaker.models.transcript import Transcript
 
@@ -83,7 +83,8 @@ class Local:
         inspect(address, folder)
         return cls(address, folder, batch)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        """The next turn, in words: tools are not offered to a local model."""
         said = await self._ask(_Call(tuple(messages), sampling))
         if not isinstance(said, Completion):
             raise ModelError(f"{self.name}: no completion")

@@ -1,0 +1,110 @@
+"""`lawspeaker access`: keys for clients of the gateway."""
+
+import re
+from datetime import UTC, datetime
+
+import click
+
+from lawspeaker.access import Key, Keyring
+from lawspeaker.cli.context import home, inert, json_option, page, print_json, say, words
+
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
+
+
+class _Lasting(click.ParamType[int]):
+    """`30d`, `12h`, `5m` as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", str(value))
+        if not found:
+            self.fail(f"{value!r} is no duration; write 30d, 12h or 5m", param, ctx)
+        return int(found[1]) * _UNITS[found[2]]
+
+
+@click.group()
+def command() -> None:
+    """Keys for clients: made here, shown once, refused from the moment that they are revoked."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--tenant", default="default", show_default=True, help="Whose records its requests become.")
+@click.option("--route", "routes", multiple=True, metavar="MODEL", help="A model name it may use. Default: all.")
+@click.option("--expires", "lasts", type=_Lasting(), default=0, metavar="30d", help="How long it lasts. Default: ever.")
+@click.option("--requests-per-minute", type=click.IntRange(1), default=None, help="Default: no limit.")
+@click.option("--tokens-per-day", type=click.IntRange(1), default=None, help="Default: no limit.")
+@json_option("The key and what it may do, as JSON.")
+def add_command(
+    name: str,
+    tenant: str,
+    routes: tuple[str, ...],
+    lasts: int,
+    requests_per_minute: int | None,
+    tokens_per_day: int | None,
+    as_json: bool,
+) -> int:
+    """Make a key. It goes to standard output, once: what is stored is its hash."""
+    with Keyring(home()) as keyring:
+        key, secret = keyring.add(
+            name,
+            tenant=tenant,
+            routes=routes or None,
+            lasts=lasts,
+            requests_per_minute=requests_per_minute or 0,
+            tokens_per_day=tokens_per_day or 0,
+        )
+    if as_json:
+        print_json({"key": secret, **_shown(key)})
+        return 0
+    words().print(f"{key.id} for tenant {inert(key.tenant)}; this is the only time that the key is shown:")
+    say(secret)
+    return 0
+
+
+@command.command("list")
+@json_option("As JSON.")
+def list_command(as_json: bool) -> int:
+    """All keys, the oldest first; never the keys themselves."""
+    with Keyring(home()) as keyring:
+        keys = keyring.keys()
+    if as_json:
+        print_json([_shown(key) for key in keys])
+        return 0
+    for key in keys:
+        state = "revoked" if key.revoked else f"expires {_time(key.expires)}" if key.expires else "no expiry"
+        routes = "all routes" if key.routes is None else ", ".join(key.routes)
+        page().print(f"{key.id}  {inert(key.name)}  tenant {inert(key.tenant)}  {inert(routes)}  {state}")
+    words().print(f"{len(keys)} key{'s' if len(keys) != 1 else ''}")
+    return 0
+
+
+@command.command("revoke")
+@click.argument("key")
+def revoke_command(key: str) -> int:
+    """Refuse KEY (an id, or a name that one valid key has) from the next request on."""
+    with Keyring(home()) as keyring:
+        revoked = keyring.revoke(key)
+    words().print(f"{revoked.id} ({inert(revoked.name)}) is revoked")
+    return 0
+
+
+def _shown(key: Key) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "tenant": key.tenant,
+        "routes": key.routes,
+        "created": _time(key.created),
+        "expires": _time(key.expires) if key.expires else None,
+        "revoked": _time(key.revoked) if key.revoked else None,
+        "requests_per_minute": key.requests_per_minute or None,
+        "tokens_per_day": key.tokens_per_day or None,
+    }
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,61 @@
+"""Access keys at the gateway: a key becomes a client, and what its answers take is counted."""
+
+from collections.abc import Sequence
+
+from lawspeaker.access import AccessError, Keyring
+from lawspeaker.errors import ModelError
+from lawspeaker.exchange import Message
+from lawspeaker.gateway.fault import RequestError
+from lawspeaker.gateway.routes import Authenticate, Client, Headers, Spend, bearer
+from lawspeaker.models.base import Completion, Model, Sampling, Tool
+
+
+def by_key(keyring: Keyring) -> Authenticate:
+    """Lets in whoever brings a key of `keyring`."""
+
+    def authenticate(headers: Headers) -> Client:
+        secret = bearer(headers)
+        if not secret:
+            raise RequestError(401, "a key is needed: as a bearer token or in x-api-key", code="invalid_api_key")
+        try:
+            key = keyring.admit(secret)
+        except AccessError as error:
+            if error.wait:
+                words = f"{error}; it is served again in {error.wait} s"
+                raise RequestError(429, words, code="rate_limit_exceeded") from None
+            raise RequestError(401, str(error), code="invalid_api_key") from None
+        routes = None if key.routes is None else frozenset(key.routes)
+        return Client(key.id, key.tenant, routes, lambda tokens: keyring.spend(key, tokens))
+
+    return authenticate
+
+
+class Metered:
+    """`model`, on somebody's account."""
+
+    def __init__(self, model: Model, spend: Spend) -> None:
+        self._model, self._spend = model, spend
+        self.name, self.digest = model.name, model.digest
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+        said = await self._model.complete(messages, sampling, tools)
+        self._count(said)
+        return said
+
+    async def complete_many(
+        self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
+    ) -> Sequence[Completion | ModelError]:
+        said = await self._model.complete_many(prompts, samplings)
+        for each in said:
+            if isinstance(each, Completion):
+                self._count(each)
+        return said
+
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
+        return await self._model.choose(messages, options)
+
+    async def close(self) -> None:
+        await self._model.close()
+
+    def _count(self, said: Completion) -> None:
+        self._spend(said.usage.input_tokens + said.usage.output_tokens)
