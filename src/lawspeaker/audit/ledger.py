@@ -61,6 +61,7 @@ class Ledger:
             published = site is None or self._compare_published(site)
         with storage.errors(where / "vault.db"):
             self._sweep(LARGEST_BATCH if published else 0)
+            self._scrubbed = self._erase([id_ for leaf in self.store.of_kind("erased") for id_ in _erased(leaf)])
         if site:
             with storage.errors(where / "log.db"):
                 site.restore(self.store, self._tree.size)
@@ -83,11 +84,15 @@ class Ledger:
                 except LogError as error:
                     outcomes[place] = error
             hashes = self._write(rows, sealed) if rows else {}
+            if gone := [id_ for row in rows for id_ in _erased(row)]:
+                self._scrubbed = self._erase(gone) and self._scrubbed
             return [self._answer(entry, outcomes[place], hashes) for place, entry in enumerate(batch)]
 
     def publish(self) -> None:
         """Write the files that the last commit calls for. To be called after each, before the next."""
         (written, bundles), self._unpublished = self._unpublished, ([], [])
+        if not self._scrubbed:
+            self._scrubbed = self.vault.scrub()
         if not self._site or not written:
             return
         for bundle in bundles:
@@ -122,7 +127,19 @@ class Ledger:
         earlier = [*self.store.history(record.subject), *rows] if record.kind == "ruling" else []
         if any(row[2] == record.subject and row[3] == "ruling" for row in earlier):
             raise LogError(f"{record.subject} has a ruling already; a second one is refused")
+        for id_ in records.erased_ids(record):
+            if holding := self._held(id_, rows):
+                raise LogError(f"{id_} cannot be erased: record {holding} puts a legal hold on it")
         return None
+
+    def _held(self, id_: str, rows: Sequence[Leaf]) -> str:
+        """The record by which a legal hold lies on the record `id_`; empty where none does."""
+        leaf = self.store.leaf(id_)
+        if leaf is None:
+            raise LogError(f"no record in the log has the id {id_}")
+        earlier = [*self.store.history(leaf[2]), *(row for row in rows if row[2] == leaf[2])]
+        holds = [records.decode(row[4]) for row in earlier if row[3] == "hold"]
+        return holds[-1].id if holds and holds[-1].facts.get("hold") is True else ""
 
     def _seal(self, entry: Entry, index: int, sealed: list[Sealed]) -> Leaf:
         record = entry.record
@@ -153,6 +170,18 @@ class Ledger:
         self.store.db.execute("COMMIT")
         self._unpublished = [*written, *self._tree.partials()], bundles
         return hashes
+
+    def _erase(self, ids: Sequence[str]) -> bool:
+        """Destroy the texts that `erased` records name, those of an older copy of the vault too. False where a reader
+        keeps the write-ahead log from being emptied; it is tried again with each commit."""
+        with storage.errors(self._where / "vault.db"):
+            here = [id_ for id_ in ids if self.vault.holds(id_)]
+            if here:
+                self._texts.execute("BEGIN IMMEDIATE")
+                for id_ in here:
+                    self.vault.erase(id_)
+                self._texts.execute("COMMIT")
+            return self.vault.scrub()
 
     def _hash_stored(self, rows: Sequence[Leaf]) -> dict[int, bytes]:
         """Hashes of what the database gives back. One flipped bit in a leaf hash has ended whole logs (Yeti,
@@ -321,6 +350,10 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _erased(leaf: Leaf) -> tuple[str, ...]:
+    return records.erased_ids(records.decode(leaf[4])) if leaf[3] == "erased" else ()
 
 
 def _same(record: Record, leaf: bytes) -> bool:

@@ -1,7 +1,7 @@
 """Reading the log: needs no lock and changes nothing, so it works beside the writer and on a copy."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -114,24 +114,49 @@ class LogReader:
         with storage.errors(self._where / "log.db"):
             return tuple(_leaf(row) for row in self._store.leaves(max(0, size - count), size))[::-1]
 
+    def leaves(self, low: int = 0, high: int | None = None) -> Iterator[Leaf]:
+        """The records from index `low` to before `high`, in the order of the log."""
+        with storage.errors(self._where / "log.db"):
+            for row in self._store.leaves(low, self.size if high is None else high):
+                yield _leaf(row)
+
+    def has_texts(self, id_: str) -> bool:
+        """Whether the vault still has the texts of the record `id_`."""
+        with storage.errors(self._where / "vault.db"):
+            return self._vault.holds(id_)
+
     def texts(self, id_: str) -> Mapping[str, StoredText]:
         """The texts of one record, each checked against the leaf's commitment; what is gone says so."""
         record = self.leaf(id_).record
         with storage.errors(self._where / "vault.db"):
             return self._vault.read(record.id, record.texts)
 
+    def salt(self, id_: str) -> bytes | None:
+        """The salt of a record's commitments; None where it is erased or locked."""
+        record = self.find(id_)
+        with storage.errors(self._where / "vault.db"):
+            return self._vault.salt(record)
+
     def prove(self, id_: str) -> Receipt:
         """A fresh receipt, under the latest head; raises `LogError` for a record that is not what was recorded."""
-        leaf = self.leaf(id_)
+        return self.prove_all([id_])[0]
+
+    def prove_all(self, ids: Sequence[str]) -> tuple[Receipt, ...]:
+        """Fresh receipts, all under the latest head; raises `LogError` for a record that is not what was recorded."""
+        leaves = [self.leaf(id_) for id_ in ids]
         with storage.errors(self._where / "log.db"):
             size, note = self._head()
             tree = Tree.load(size, self._store.tile)
-            receipt = make_receipt(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data), note, tree)
-        # The own key is not asked: who checks a receipt brings the key. This only keeps a void one from being made.
-        signed = f"\n{size}\n{encode64(tree.root)}\n" in note
-        if not signed or merkle.hash_leaf(leaf.data) != tree.node(0, leaf.index):
-            raise LogError(f"record {leaf.index}, {leaf.record.id}, is not what the signed head says: it was changed")
-        return receipt
+            # The own key is not asked: who checks a receipt brings the key. This only keeps a void one from being made.
+            signed = f"\n{size}\n{encode64(tree.root)}\n" in note
+            for leaf in leaves:
+                if not signed or merkle.hash_leaf(leaf.data) != tree.node(0, leaf.index):
+                    raise LogError(
+                        f"record {leaf.index}, {leaf.record.id}, is not what the signed head says: it was changed"
+                    )
+            return tuple(
+                make_receipt(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data), note, tree) for leaf in leaves
+            )
 
     def prove_consistency(self, size: int) -> list[bytes]:
         """The proof that the latest head only appends to the one of `size` records (RFC 6962, 2.1.2)."""

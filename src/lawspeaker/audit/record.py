@@ -23,7 +23,7 @@ VERSION = 1
 LARGEST_LEAF = 65_535  # entry bundles count a leaf's bytes in two bytes (C2SP tlog-tiles)
 LARGEST_TEXTS = 32 * 1024 * 1024
 
-KINDS = frozenset({"opened", "decision", "failed", "ruling", "erased"})
+KINDS = frozenset({"opened", "decision", "failed", "ruling", "erased", "hold", "retention", "rotated"})
 """What this version writes. Readers accept any kind: a log outlives the program that began it."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -138,6 +138,12 @@ def indexed_as(leaf: bytes, id_: str, subject: str, kind: str) -> bool:
     """Whether the database's columns say of a leaf what it says of itself: only the leaf is under the signed head."""
     record = decode(leaf)
     return (record.id, record.subject, record.kind) == (id_, subject, kind)
+
+
+def erased_ids(record: Record) -> tuple[str, ...]:
+    """The ids of the records whose texts an `erased` record says were destroyed; none for any other kind."""
+    named = record.facts.get("erased") if record.kind == "erased" else None
+    return tuple(str(id_) for id_ in named) if isinstance(named, list) else ()
 
 
 def text_bytes(text: str) -> bytes:

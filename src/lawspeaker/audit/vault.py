@@ -104,6 +104,25 @@ class Vault:
         """The ids of all records that have a row."""
         return (id_ for (id_,) in self._db.execute("SELECT id FROM record ORDER BY seq DESC"))
 
+    def holds(self, record: str) -> bool:
+        """Whether a record's key, salt and texts are still here."""
+        return self._db.execute("SELECT 1 FROM record WHERE id = ?", (record,)).fetchone() is not None
+
+    def salt(self, record: str) -> bytes | None:
+        """The salt of a record's commitments, for whoever shall be able to check them; None where it is erased,
+        locked or damaged."""
+        row = self._db.execute("SELECT key, wrapped FROM record WHERE id = ?", (record,)).fetchone()
+        secret = (
+            _decrypt(self._keys[row[0]], row[1], _key_label(record, row[0])) if row and row[0] in self._keys else None
+        )
+        return secret[:32] if secret and len(secret) == 64 else None
+
+    def scrub(self) -> bool:
+        """Empty the write-ahead log, which still has the pages as they were before an erasure. False where a reader
+        keeps it from that."""
+        busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     def erase(self, record: str) -> None:
         """Destroy a record's key, salt and texts in the open transaction."""
         self._db.execute("DELETE FROM record WHERE id = ?", (record,))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from lawspeaker.audit import keys, storage
+from lawspeaker.audit import keys, merkle, storage
 from lawspeaker.audit import record as records
-from lawspeaker.audit.checkpoint import Verifier, open_note
+from lawspeaker.audit.checkpoint import Checkpoint, Verifier, open_note
 from lawspeaker.audit.merkle import hash_leaf
 from lawspeaker.audit.problems import Problem, Problems
 from lawspeaker.audit.storage import Leaf, Store
@@ -38,30 +38,34 @@ class Report(msgspec.Struct, frozen=True):
     scope: str
 
 
-def verify(home: Path, vkey: str | None = None) -> Report:
-    """Check the log under `home`, with the public key `vkey` where the verifier brings one. Raises `LogError` only
-    where there is no log, or `vkey` is none."""
+def verify(home: Path, vkey: str | None = None, since: str | None = None) -> Report:
+    """Check the log under `home`, with the public key `vkey` and the earlier checkpoint `since` where the verifier
+    brings them. Raises `LogError` only where there is no log, or what was brought is no key or no checkpoint of it."""
     brought = (Verifier(vkey),) if vkey else ()
     database = home / "log.db"
     if not database.is_file():
         raise LogError(f"{database}: there is no audit log here")
     problems = Problems()
-    check = _Check(home, problems, brought or _own_keys(home, problems))
+    verifiers = brought or _own_keys(home, problems)
+    earlier = open_note(since, verifiers) if since is not None else None
+    check = _Check(home, problems, verifiers, earlier)
     try:
         with closing(storage.open_readable(database)) as connection, closing(check.texts):
             check.run(Store(connection))
     except (LogError, *storage.DAMAGE) as error:
         problems.add(None, f"log.db cannot be read: {error}")
-    scope = f"{_scope(bool(brought))} {check.texts.scope}"
+    scope = f"{_scope(bool(brought), earlier)} {check.texts.scope}"
     return Report(check.tree.size, check.tree.root.hex(), not problems.count, problems.found(), scope)
 
 
 class _Check:
-    def __init__(self, home: Path, problems: Problems, verifiers: Sequence[Verifier]) -> None:
-        self.problems, self.verifiers = problems, verifiers
+    def __init__(
+        self, home: Path, problems: Problems, verifiers: Sequence[Verifier], earlier: Checkpoint | None
+    ) -> None:
+        self.problems, self.verifiers, self.earlier = problems, verifiers, earlier
         self.site = SiteCheck(home / "log", problems)
         self.texts = TextCheck(home, problems)
-        self.tree = Tree(_no_tile)
+        self.tree = Tree(self._grown_tile)
         self._ids: dict[str, int] = {}
         self._sound_until = 0
         self._wrong: list[int] = []
@@ -80,10 +84,12 @@ class _Check:
             low = min(due, self.tree.size)
             self.problems.add(low, f"the log's last head is of {due} records, but {store.rows()} are stored")
         self._roots()
+        self._grown_from(origin)
         self._stored_tiles(store)
         self.site.finish(store, self.tree, published)
         self._published(store, published, origin)
-        self.texts.finish(self._ids)
+        store.db.execute("COMMIT")
+        self.texts.finish(self._ids, _later(store, self.tree.size))
         for (line,) in store.db.execute("PRAGMA integrity_check(10)"):
             if line != "ok":
                 self.problems.add(None, f"log.db: {line}")
@@ -179,6 +185,25 @@ class _Check:
             )
             break
 
+    def _grown_from(self, origin: str | None) -> None:
+        """The tree must begin with the one of the earlier checkpoint; proved as if the leaves were not here."""
+        old = self.earlier
+        if old is None:
+            return
+        if origin != old.origin:
+            self.problems.add(None, f"the log is {origin}; the earlier checkpoint is of {old.origin}")
+        elif old.size > self.tree.size:
+            what = f"the earlier checkpoint is of {old.size} records, {self.tree.size} are here: the log was cut"
+            self.problems.add(self.tree.size, what)
+        else:
+            proof = merkle.consistency(old.size, self.tree.size, self.tree.node) if old.size else []
+            if not merkle.verify_consistency(old.size, self.tree.size, proof, old.root, self.tree.root):
+                what = f"the log does not begin with the {old.size} records of the earlier checkpoint"
+                self.problems.add(None, f"{what}: it was rewritten")
+
+    def _grown_tile(self, level: int, n: int) -> bytes:
+        return self.site.tiles[level, n]
+
     def _tile(self, store: Store, n: int) -> bytes:
         """The stored hashes of a full tile, to say which of two is wrong; nothing for the last, partial one."""
         try:
@@ -217,6 +242,11 @@ class _Check:
             )
 
 
+def _later(store: Store, size: int) -> Iterator[records.Record]:
+    """Erasures that came after the snapshot."""
+    return (records.decode(leaf[4]) for leaf in store.of_kind("erased") if leaf[0] >= size)
+
+
 def _own_keys(home: Path, problems: Problems) -> tuple[Verifier, ...]:
     try:
         return keys.load_verifiers(home / "keys" / "log.vkey")
@@ -225,7 +255,13 @@ def _own_keys(home: Path, problems: Problems) -> tuple[Verifier, ...]:
         return ()
 
 
-def _scope(keyed: bool) -> str:
+def _scope(keyed: bool, earlier: Checkpoint | None) -> str:
+    if keyed and earlier:
+        return (
+            "Integrity, signatures under the key that was given, and consistency with the earlier checkpoint: its "
+            f"{earlier.size} records are still the first of the log. What came later may be another log's by the "
+            "holder of the signing key, unless witnesses saw it."
+        )
     if keyed:
         return (
             "Integrity, and signatures under the key that was given. Truncation or another log by the "
@@ -235,7 +271,3 @@ def _scope(keyed: bool) -> str:
         "Integrity only: the key was the log's own. Truncation and rewriting by the key holder are not "
         "excluded; give a key from elsewhere to check whose log it is."
     )
-
-
-def _no_tile(level: int, n: int) -> bytes:
-    raise LogError(f"tile {n} of level {level} is not in memory")

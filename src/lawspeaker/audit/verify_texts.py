@@ -2,12 +2,12 @@
 erasure must be on record."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lawspeaker.audit import keys, storage
 from lawspeaker.audit.problems import Problems
-from lawspeaker.audit.record import Record
+from lawspeaker.audit.record import Record, erased_ids
 from lawspeaker.audit.vault import Vault
 from lawspeaker.errors import LogError
 
@@ -20,7 +20,7 @@ class TextCheck:
         self._database: sqlite3.Connection | None = None
         self._vault: Vault | None = None
         self._gone: list[tuple[int, str, str]] = []
-        self._erased: set[str] = set()
+        self._erased: dict[str, int] = {}
         self._committed: set[str] = set()
         self._unlocks = False
         self._locked = self._present = self._unwritten = 0
@@ -37,9 +37,7 @@ class TextCheck:
 
     def check(self, index: int, record: Record) -> None:
         """Compare one record's texts with its commitments."""
-        if record.kind == "erased":
-            named = record.facts.get("erased")
-            self._erased |= {str(id_) for id_ in named} if isinstance(named, list) else set()
+        self._erased.update(dict.fromkeys(erased_ids(record), index))
         if self._vault is None or not record.texts:
             return
         self._committed.add(record.id)
@@ -58,10 +56,14 @@ class TextCheck:
         self._locked += sum(text.state == "locked" for text in texts.values())
         self._present += sum(text.state == "present" for text in texts.values())
 
-    def finish(self, records: Mapping[str, int]) -> None:
-        """Judge what was not there, and what was there without a record."""
+    def finish(self, records: Mapping[str, int], later: Iterable[Record]) -> None:
+        """Judge what was not there, and what was there without a record or against one. `later` are records that came
+        while the others were looked at: what they erased is not missing."""
+        missing = [gone for gone in self._gone if gone[1] not in self._erased]
+        came = {id_ for record in (later if missing else ()) for id_ in erased_ids(record)}
+        self._revived(records)
         for index, id_, name in self._gone:
-            if id_ not in self._erased:
+            if id_ not in self._erased and id_ not in came:
                 self._problems.add(index, f"vault.db: the text {name} is missing and no record says that it was erased")
         if self._vault is None or self._database is None:
             return
@@ -78,6 +80,20 @@ class TextCheck:
                     self._problems.add(None, f"vault.db: {line}")
         except storage.DAMAGE as error:
             self._problems.add(None, f"vault.db cannot be read: {error}")
+
+    def _revived(self, records: Mapping[str, int]) -> None:
+        """An older copy of the vault brings back what was erased. Looked at last: the writer destroys right after the
+        record is durable."""
+        if self._vault is None:
+            return
+        try:
+            back = [(id_, by) for id_, by in self._erased.items() if self._vault.holds(id_)]
+        except storage.DAMAGE as error:
+            self._problems.add(None, f"vault.db cannot be read: {error}")
+            return
+        for id_, by in back:
+            what = f"vault.db: there are texts of {id_}, which record {by} says were erased"
+            self._problems.add(records.get(id_), f"{what}; an older copy was put back")
 
     def close(self) -> None:
         if self._database is not None:

@@ -22,7 +22,7 @@ _COMMANDS: Final = {
     "show": "Print a constitution for people.",
     "diff": "What changed in the law, and whether it tightens or loosens.",
     "test": "Run a constitution's cases against its checks.",
-    "audit": "Verify the log, show a record, prove it.",
+    "audit": "Verify the log, show, prove and export records, erase texts.",
     "review": "Rule on what was escalated.",
     "access": "Keys for the gateway's clients: add, list, revoke.",
     "serve": "Put the constitution in front of a model: the gateway.",

@@ -17,6 +17,8 @@ from lawspeaker.digest import digest
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Outcome
 
+LAW_TAG: Final = "lawspeaker/law/v1"
+
 Severity = Literal["critical", "major", "minor"]
 OnViolation = Literal["note", "redact", "revise", "escalate", "refuse"]
 Otherwise = Literal["escalate", "refuse"]
@@ -108,8 +110,12 @@ class Constitution(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def digest(self) -> str:
         """Names the law: the same for every way of writing it, another for any change of its demands."""
+        return digest(LAW_TAG, self.law())
+
+    def law(self) -> dict[str, object]:
+        """What the digest is taken over, as plain data."""
         head = {"name": self.name, "version": self.version, "summary": self.summary}
-        return digest("lawspeaker/law/v1", {**head, "principles": [principle.law() for principle in self.principles]})
+        return {**head, "principles": [principle.law() for principle in self.principles]}
 
     def principle(self, id: str) -> Principle:
         """The principle called `id`. Raises `KeyError`."""

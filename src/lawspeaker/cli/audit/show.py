@@ -1,6 +1,4 @@
-"""`lawspeaker audit`: what was recorded, and the proof of it."""
-
-from pathlib import Path
+"""`audit show` and `audit prove`: what was recorded, and the receipt for it."""
 
 import click
 import msgspec
@@ -9,40 +7,14 @@ from rich.console import Console
 from lawspeaker.audit.reader import Leaf, LogReader, read_vkeys
 from lawspeaker.audit.receipt import verify_receipt
 from lawspeaker.audit.vault import StoredText
-from lawspeaker.audit.verify import verify
 from lawspeaker.cli.context import count, home, inert, json_option, page, print_json, words
 from lawspeaker.cli.narrative import tell_steps
 from lawspeaker.deliberation.render import request_text
 from lawspeaker.deliberation.steps import Step
-from lawspeaker.errors import InputError
 from lawspeaker.exchange import Exchange
 
 
-@click.group()
-def command() -> None:
-    """Verify the log, show a record, prove it."""
-
-
-@command.command("verify")
-@click.option("--key", metavar="VKEY|FILE", help="The log's public key, from where its keeper cannot write.")
-@json_option("Size, root and problems as JSON.")
-def verify_command(key: str | None, as_json: bool) -> int:
-    """Recompute everything from the stored bytes. Leaves with 1 where something does not hold."""
-    report = verify(home(), _vkey(key))
-    if as_json:
-        print_json({"size": report.size, "root": report.root, "ok": report.ok, "problems": report.problems})
-        return int(not report.ok)
-    out = page()
-    for problem in report.problems:
-        place = "log" if problem.index is None else f"record {problem.index}"
-        out.print(f"[red]{place}[/]: {inert(problem.what)}")
-    state = "[green]ok[/]" if report.ok else "[red]not ok[/]"
-    out.print(f"{state}: {report.size} records, root {report.root}")
-    words().print(inert(report.scope))
-    return int(not report.ok)
-
-
-@command.command("show")
+@click.command("show")
 @click.argument("id", required=False)
 @json_option("Records and texts as JSON.")
 def show_command(id: str | None, as_json: bool) -> int:
@@ -62,7 +34,7 @@ def show_command(id: str | None, as_json: bool) -> int:
     return 0
 
 
-@command.command("prove")
+@click.command("prove")
 @click.argument("id")
 def prove_command(id: str) -> int:
     """Print a fresh receipt as JSON, checked first."""
@@ -85,19 +57,6 @@ def _recent(as_json: bool) -> int:
         record = leaf.record
         page().print(f"{leaf.index:>6}  {record.time}  {record.kind:<8}  {record.id}  {record.facts.get('action', '')}")
     return 0
-
-
-def _vkey(key: str | None) -> str | None:
-    """A key as it was given, or from the file that was. A key has `+` in it twice, a path seldom."""
-    if not key or key.count("+") >= 2:
-        return key
-    try:
-        return Path(key).read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        raise InputError(f"{key}: no public key in this file; want one line like NAME+HASH+KEY") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"--key {key[:200]}: {why}; want a key or a file that holds one") from None
 
 
 def _leaf_json(leaf: Leaf, texts: list[StoredText]) -> dict[str, object]:
