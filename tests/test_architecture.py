@@ -19,7 +19,7 @@ LAYERS = {
     "checks": 2,
     "deliberation": 3,
     "decision": 4,
-    "audit": 5,
+    "audit": 5, "metrics": 5,
     "govern": 6, "access": 6, "report": 6,
     "gateway": 7, "suite": 7,
     "cli": 8,

@@ -24,9 +24,9 @@ from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
 from lawspeaker.digest import canonical
 from lawspeaker.errors import LawspeakerError, boundary
-from lawspeaker.exchange import Exchange, Message
+from lawspeaker.exchange import Exchange, Message, Text
 from lawspeaker.finding import by_principle
-from lawspeaker.models.base import Model, Sampling
+from lawspeaker.models.base import Model, Sampling, Tool
 
 PROMPTS: Final = {template.name: template.digest for template in (CRITIQUE, REVISION, JUDGE)}
 # A leaf is small; what these leave out of one is counted in it, and the vault holds every word.
@@ -82,44 +82,46 @@ class Governor(msgspec.Struct, frozen=True):
         models = {part: each["digest"] for part, each in self.models.items()}
         return behaviour_digest(self.constitution, prompts=PROMPTS, models=models)
 
-    async def govern(self, exchange: Exchange, *, subject: str = "") -> Governed:
+    async def govern(self, exchange: Exchange, *, subject: str = "", tools: Sequence[Tool] = ()) -> Governed:
         """Govern one exchange; one that already holds its answer is not drafted again. `subject` is a fresh
-        `new_id()` of a caller who has to know the exchange's id before its end.
+        `new_id()` of a caller who has to know the exchange's id before its end; `tools` are offered to the model.
 
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
-        subject = await self._opened(exchange, subject or new_id())
-        screened = await self._assess(exchange.request, "request")
+        subject = await self._opened(exchange, subject or new_id(), tools)
+        screened = await self._assess(_with_tools(exchange.request, tools), "request")
         if decide(screened.findings, self.constitution).action != "release":
             undrafted = Corrected(exchange.request, screened.findings, (screened,), revised=False)
             return await self._close(subject, undrafted)
-        drafted, draft = await self._draft(subject, exchange)
+        drafted, draft = await self._draft(subject, exchange, tools)
         found = await self._assess(drafted, "draft")
         corrected = await self._corrector().correct(drafted, found.findings)
         history = (screened, *draft, found, *corrected.steps)
         corrected = msgspec.structs.replace(corrected, steps=history)
         return await self._close(subject, await self._redacted(corrected))
 
-    async def _opened(self, exchange: Exchange, subject: str) -> str:
+    async def _opened(self, exchange: Exchange, subject: str, tools: Sequence[Tool]) -> str:
         """Record what is about to happen, and by whose means; the subject's id."""
         means = {"models": self.models, "sampling": self.sampling, "rounds": self.rounds, "budget": self.budget}
         if self.client:
             means["client"] = self.client
-        await self._append("opened", subject, means, {"request": exchange.request})
+        await self._append("opened", subject, means, {"request": exchange.request, **_offered(tools)})
         return subject
 
-    async def _draft(self, subject: str, exchange: Exchange) -> tuple[Exchange, tuple[Draft, ...]]:
+    async def _draft(
+        self, subject: str, exchange: Exchange, tools: Sequence[Tool]
+    ) -> tuple[Exchange, tuple[Draft, ...]]:
         if exchange.has_answer:
             return exchange, ()
         self.observe("draft")
         try:
             with boundary("the model"):
-                completion = await self.model.complete(exchange.messages, self.sampling)
+                completion = await self.model.complete(exchange.messages, self.sampling, tools)
         except LawspeakerError as error:
             await self._append("failed", subject, {"during": "draft"}, {"error": str(error)})
             raise
-        draft = Draft(completion.text, completion.model, self.sampling, completion.finish)
+        draft = Draft(completion.text, completion.model, self.sampling, completion.finish, completion.usage)
         answer = Message("assistant", completion.parts)
         return Exchange((*exchange.messages, answer)), (draft,)
 
@@ -191,6 +193,21 @@ class Governor(msgspec.Struct, frozen=True):
             behaviour=self.behaviour,
         )
         return await _record(self.log, by, facts, texts)
+
+
+def _offered(tools: Sequence[Tool]) -> dict[str, object]:
+    """The text of the `opened` record that holds the tools; none where none are offered."""
+    return {"tools": tools} if tools else {}
+
+
+def _with_tools(request: Exchange, tools: Sequence[Tool]) -> Exchange:
+    """`request` as it is screened: the model reads what its tools are said to be, so that is judged too."""
+    if not tools:
+        return request
+    said = tuple(
+        Text(f"{tool.name}\n{tool.description}\n{msgspec.json.encode(tool.parameters).decode()}") for tool in tools
+    )
+    return Exchange((*request.messages, Message("system", said, outside=True)))
 
 
 async def record_attempt(exchange: Exchange, constitution: Constitution, log: AsyncLog, error: LawspeakerError) -> None:

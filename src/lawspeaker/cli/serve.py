@@ -85,7 +85,8 @@ async def _serve(
             name = route_name(model)
             hosts = loopback_names(host) if is_loopback(host) else None
             authenticate = by_key(keys) if keys else anybody
-            gateway = Gateway(Routes({name: Route(name, governor)}), authenticate, hosts)
+            routes = Routes({name: Route(name, governor)})
+            gateway = Gateway(routes, authenticate, log, hosts=hosts)
             base = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
             await serve(gateway, sock, lambda: _tell(base, name, law, needs_key=keys is not None))
     finally:
@@ -104,5 +105,7 @@ def _tell(base: str, name: str, law: Constitution, *, needs_key: bool) -> None:
         f'curl {base}/v1/chat/completions --json \'{{"model": "{name}", "messages": {ask}}}\'',
         f'python -c \'import openai; print(openai.OpenAI(base_url="{base}/v1", api_key="any")'
         f'.chat.completions.create(model="{name}", messages={ask}).choices[0].message)\'',
+        f'python -c \'import anthropic; print(anthropic.Anthropic(base_url="{base}", api_key="any")'
+        f'.messages.create(model="{name}", max_tokens=1024, messages={ask}).content)\'',
     ):
         out.print(inert(line))

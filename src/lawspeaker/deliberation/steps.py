@@ -5,7 +5,7 @@ import msgspec
 from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.revision import Revision
 from lawspeaker.finding import Finding
-from lawspeaker.models.base import Sampling
+from lawspeaker.models.base import Sampling, Usage
 
 
 class Draft(msgspec.Struct, frozen=True, tag="draft", tag_field="kind"):
@@ -15,6 +15,7 @@ class Draft(msgspec.Struct, frozen=True, tag="draft", tag_field="kind"):
     model: str
     sampling: Sampling
     finish: str
+    usage: Usage = Usage()
 
 
 class Assessment(msgspec.Struct, frozen=True, tag="assess", tag_field="kind"):

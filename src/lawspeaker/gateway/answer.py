@@ -14,6 +14,7 @@ from lawspeaker.gateway.keys import Metered
 from lawspeaker.gateway.neutral import Asked, Outcome
 from lawspeaker.gateway.routes import Client, Route
 from lawspeaker.govern import Governed, Governor
+from lawspeaker.models.base import Usage
 
 _MOST_TOKENS = 1_000_000
 
@@ -65,7 +66,7 @@ def _governor(asked: Asked, governor: Governor, client: Client) -> Governor:
 
 async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
     try:
-        governed = await governor.govern(asked.exchange, subject=id)
+        governed = await governor.govern(asked.exchange, subject=id, tools=asked.tools)
     except ModelError:
         raise RequestError(502, f"the model behind this route did not answer (decision {id})") from None
     except LogError:
@@ -78,11 +79,14 @@ async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
 def _outcome(governed: Governed, id: str) -> Outcome:
     decision = governed.decision
     if decision.action != "release":
-        return Outcome(refusal=refusal(decision.action, decision.because, id))
+        return Outcome(refusal=refusal(decision.action, decision.because, id), action=decision.action)
     answer: tuple[Message, ...] = governed.exchange.messages[governed.exchange.answer_start :]
     drafts = [step for step in governed.steps if isinstance(step, Draft)]
-    cut = bool(drafts) and drafts[-1].finish == "length" and not governed.revised
-    return Outcome(tuple(part for message in answer for part in message.parts), cut=cut)
+    finish, usage = (drafts[-1].finish, drafts[-1].usage) if drafts else ("stop", Usage())
+    if finish == "refused":  # the model's own refusal, which was judged like any answer
+        return Outcome(refusal=governed.exchange.answer, usage=usage)
+    parts = tuple(part for message in answer for part in message.parts)
+    return Outcome(parts, cut=finish == "length" and not governed.revised, usage=usage)
 
 
 def refusal(action: str, because: Sequence[str], id: str) -> str:

@@ -8,21 +8,31 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from lawspeaker.audit.log import Log
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.gateway import asgi
 from lawspeaker.gateway.answer import answer, check, subjects
 from lawspeaker.gateway.asgi import Receive, Scope, Send
 from lawspeaker.gateway.body import PATIENCE, receive_body
 from lawspeaker.gateway.chat import Chat
+from lawspeaker.gateway.decisions import decision, models
 from lawspeaker.gateway.fault import RequestError, bad
+from lawspeaker.gateway.messages import Messages, count
 from lawspeaker.gateway.neutral import Asked, Outcome, Surface
+from lawspeaker.gateway.responses import Responses
 from lawspeaker.gateway.routes import Authenticate, Client, Headers, Routes
+from lawspeaker.metrics import Metrics
 
 DECISION: Final = b"x-lawspeaker-decision"
 _NO_RETRY: Final = (b"x-should-retry", b"false")
 _HELD: Final = 5.0  # seconds between two signs of life on a stream whose answer is held
 _CHAT: Final = Chat()
-SURFACES: Final[Mapping[str, Surface]] = {"/v1/chat/completions": _CHAT}
+_MESSAGES: Final = Messages()
+SURFACES: Final[Mapping[str, Surface]] = {
+    "/v1/chat/completions": _CHAT,
+    "/v1/messages": _MESSAGES,
+    "/v1/responses": Responses(),
+}
 
 
 class Gateway:
@@ -30,14 +40,22 @@ class Gateway:
     None is any (a proxy in front sees to it)."""
 
     def __init__(
-        self, routes: Routes, authenticate: Authenticate, hosts: frozenset[str] | None = None, held: float = _HELD
+        self,
+        routes: Routes,
+        authenticate: Authenticate,
+        log: Log,
+        *,
+        hosts: frozenset[str] | None = None,
+        held: float = _HELD,
     ) -> None:
-        self._routes, self._authenticate, self._hosts, self._held = routes, authenticate, hosts, held
+        self._routes, self._authenticate, self._log = routes, authenticate, log
+        self._hosts, self._held = hosts, held
+        self._metrics = Metrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        surface = SURFACES.get(scope["path"], _CHAT)
+        surface = _MESSAGES if scope["path"].startswith("/v1/messages") else SURFACES.get(scope["path"], _CHAT)
         try:
             with boundary("the gateway"):
                 await self._serve(scope, receive, send, surface)
@@ -50,15 +68,40 @@ class Gateway:
         path, method = scope["path"], scope["method"]
         headers = dict(scope["headers"])
         self._check_host(headers)
-        if path in {"/healthz", "/readyz"} and method == "GET":
+        if path == "/healthz" and method == "GET":
             await asgi.whole(send, 200, b'{"status":"ok"}')
             return
+        if path == "/readyz" and method == "GET":
+            down = bool(self._log.failed)  # without a log nothing is answered
+            await asgi.whole(send, 503 if down else 200, b'{"status":"no log"}' if down else b'{"status":"ok"}')
+            return
+        if path == "/metrics" and method == "GET":
+            await asgi.whole(send, 200, self._metrics.text(), asgi.TEXT)
+            return
         client = self._authenticate(headers)
-        if path not in SURFACES:
+        if path in SURFACES:
+            _want("POST", method)
+            await self._ask(headers, receive, send, surface, client)
+        elif path == "/v1/messages/count_tokens":
+            _want("POST", method)
+            await self._count(headers, receive, send, client)
+        elif path == "/v1/models":
+            _want("GET", method)
+            anthropic = b"anthropic-version" in headers
+            await asgi.whole(send, 200, models(self._routes.visible(client), anthropic=anthropic))
+        elif path.startswith("/v1/decisions/"):
+            _want("GET", method)
+            found = await asyncio.to_thread(decision, self._log, path.removeprefix("/v1/decisions/"), client)
+            await asgi.whole(send, 200, found)
+        else:
             raise RequestError(404, "there is no such path here", code="unknown_path")
-        if method != "POST":
-            raise RequestError(405, "this path takes POST")
-        await self._ask(headers, receive, send, surface, client)
+
+    async def _count(self, headers: Headers, receive: Receive, send: Send, client: Client) -> None:
+        body = await _body(headers, receive)
+        if body is not None:
+            asked, counted = count(body)
+            self._routes.find(asked.model, client)
+            await asgi.whole(send, 200, counted)
 
     async def _ask(self, headers: Headers, receive: Receive, send: Send, surface: Surface, client: Client) -> None:
         body = await _body(headers, receive)
@@ -68,19 +111,39 @@ class Gateway:
         check(asked)
         route = self._routes.find(asked.model, client)
         exchange = _Exchange(send, surface, asked, subjects(asked))
+        begun = time.monotonic()
         work = asyncio.ensure_future(answer(asked, route, client, exchange.ids))
         gone = asyncio.ensure_future(_left(receive))
         try:
             await exchange.finish(work, gone, self._held)
         finally:
+            self._count_outcomes(work, surface, route.name, time.monotonic() - begun)
             work.cancel()
             gone.cancel()
+
+    def _count_outcomes(
+        self, work: "asyncio.Future[list[Outcome]]", surface: Surface, route: str, seconds: float
+    ) -> None:
+        labels = {"surface": surface.name, "route": route}
+        if not work.done() or work.cancelled():
+            self._metrics.add("lawspeaker_answers_total", 1, outcome="abandoned", **labels)
+        elif work.exception() is not None:
+            self._metrics.add("lawspeaker_answers_total", 1, outcome="failed", **labels)
+        else:
+            for outcome in work.result():
+                self._metrics.add("lawspeaker_answers_total", 1, outcome=outcome.action, **labels)
+        self._metrics.add("lawspeaker_seconds_total", seconds, **labels)
 
     def _check_host(self, headers: Headers) -> None:
         """A page in a browser that had its own name point here speaks to another host than it says."""
         name = headers.get(b"host", b"").decode("latin-1").lower()
         if self._hosts is not None and _hostname(name) not in self._hosts:
             raise RequestError(403, "this server is not called by that host name", code="unknown_host")
+
+
+def _want(method: str, got: str) -> None:
+    if got != method:
+        raise RequestError(405, f"this path takes {method}")
 
 
 class _Exchange:

@@ -5,17 +5,17 @@ Wire format: https://platform.openai.com/docs/api-reference/chat. A refusal is a
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from lawspeaker.exchange import Exchange, Message, Part, Text, ToolCall, ToolResult
 from lawspeaker.gateway.body import MOST_MESSAGES, decode
 from lawspeaker.gateway.fault import KINDS, RequestError, bad
-from lawspeaker.gateway.neutral import Asked, Outcome
+from lawspeaker.gateway.neutral import Asked, Outcome, pieces
+from lawspeaker.models.base import Tool
 
 MOST_CHOICES = 8
-PIECE = 256  # characters of a streamed event
 
 
 class _Piece(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
@@ -70,6 +70,21 @@ class _Tool(msgspec.Struct, tag_field="role", tag="tool", forbid_unknown_fields=
 _Turn = _System | _Developer | _User | _Assistant | _Tool
 
 
+class _Definition(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] = {}
+    strict: Literal[False] | None = None
+
+
+class _Offer(msgspec.Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
+    function: _Definition
+
+
+class _Plain(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
+    """The only form of answer that every upstream has."""
+
+
 class _StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
     include_usage: bool = False
     include_obfuscation: bool = False
@@ -88,6 +103,10 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     store: Literal[False] | None = None
     logprobs: Literal[False] | None = None
     user: str | None = None
+    tools: list[_Offer] | None = None
+    tool_choice: Literal["auto", "none"] | None = None
+    parallel_tool_calls: Literal[True] | None = None
+    response_format: _Plain | None = None
 
 
 class Chat:
@@ -102,6 +121,8 @@ class Chat:
         count = 1 if request.n is None else request.n
         if not 1 <= count <= MOST_CHOICES:
             raise bad(f"n is 1 to {MOST_CHOICES} here", "n")
+        barred = request.tool_choice == "none"
+        offers = [] if barred else [offer.function for offer in request.tools or ()]
         return Asked(
             request.model,
             Exchange(tuple(_message(turn) for turn in request.messages)),
@@ -111,6 +132,7 @@ class Chat:
             count,
             bool(request.stream),
             bool(request.stream_options and request.stream_options.include_usage),
+            tuple(Tool(offer.name, offer.description or "", offer.parameters) for offer in offers),
         )
 
     def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
@@ -119,7 +141,7 @@ class Chat:
             for index, outcome in enumerate(outcomes)
         ]
         head = {"id": f"chatcmpl-{id}", "object": "chat.completion", "created": created, "model": asked.model}
-        return msgspec.json.encode({**head, "choices": choices})
+        return msgspec.json.encode({**head, "choices": choices, **_usage(outcomes)})
 
     def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
         head = {"id": f"chatcmpl-{id}", "object": "chat.completion.chunk", "created": created, "model": asked.model}
@@ -127,6 +149,8 @@ class Chat:
             for delta in _deltas(outcome):
                 yield _frame({**head, "choices": [{"index": index, "delta": delta, "finish_reason": None}]})
             yield _frame({**head, "choices": [{"index": index, "delta": {}, "finish_reason": _finish(outcome)}]})
+        if asked.usage:
+            yield _frame({**head, "choices": [], **_usage(outcomes)})
         yield b"data: [DONE]\n\n"
 
     def ping(self) -> bytes:
@@ -181,6 +205,15 @@ def _said(outcome: Outcome) -> dict[str, object]:
     return {**said, "tool_calls": calls} if calls else said
 
 
+def _usage(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What the upstream says that it took; nothing where it says nothing."""
+    asked = max(outcome.usage.input_tokens for outcome in outcomes)
+    said = sum(outcome.usage.output_tokens for outcome in outcomes)
+    if not asked and not said:
+        return {}
+    return {"usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}}
+
+
 def _call(part: ToolCall) -> dict[str, object]:
     return {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.text}}
 
@@ -199,8 +232,8 @@ def _deltas(outcome: Outcome) -> Iterator[dict[str, object]]:
     for field in ("content", "refusal"):
         text = said[field]
         if isinstance(text, str):
-            for at in range(0, len(text), PIECE):
-                yield {field: text[at : at + PIECE]}
+            for piece in pieces(text):
+                yield {field: piece}
     calls = [part for part in outcome.parts if isinstance(part, ToolCall)] if not outcome.refusal else []
     for index, part in enumerate(calls):
         yield {"tool_calls": [{"index": index, **_call(part)}]}

@@ -4,12 +4,16 @@ Each protocol is read into an `Asked` and written from `Outcome`s, so any surfac
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
+from lawspeaker.decision import Action
 from lawspeaker.exchange import Exchange, Part
 from lawspeaker.gateway.fault import RequestError
+from lawspeaker.models.base import Tool, Usage
+
+PIECE: Final = 256  # characters of one streamed event
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -23,6 +27,7 @@ class Asked(msgspec.Struct, frozen=True):
     count: int = 1
     stream: bool = False
     usage: bool = False
+    tools: tuple[Tool, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -32,6 +37,13 @@ class Outcome(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...] = ()
     refusal: str = ""
     cut: bool = False
+    usage: Usage = Usage()
+    action: Action = "release"
+
+
+def pieces(text: str) -> Iterator[str]:
+    """`text` as the events of a stream carry it."""
+    return (text[at : at + PIECE] for at in range(0, len(text), PIECE))
 
 
 class Surface(Protocol):

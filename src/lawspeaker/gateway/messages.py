@@ -1,0 +1,217 @@
+"""Anthropic's Messages.
+
+Wire format: https://docs.anthropic.com/en/api/messages. A refusal is an answer (status 200, `stop_reason: refusal`).
+Thinking that a client sends back is judged and goes no further: what may answer here knows no signatures.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from lawspeaker.exchange import Exchange, Message, Part, Reasoning, Text, ToolCall, ToolResult
+from lawspeaker.gateway.body import MOST_MESSAGES, decode
+from lawspeaker.gateway.fault import KINDS, RequestError, bad
+from lawspeaker.gateway.neutral import PIECE, Asked, Outcome, pieces
+from lawspeaker.models.base import Tool
+
+Cache = dict[str, Any]  # where a vendor may keep a prompt; says nothing to a model
+
+
+class _Text(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
+    text: str
+    cache_control: Cache | None = None
+    citations: None = None
+
+
+class _Thinking(msgspec.Struct, tag_field="type", tag="thinking", forbid_unknown_fields=True):
+    thinking: str
+    signature: str = ""
+
+
+class _ToolUse(msgspec.Struct, tag_field="type", tag="tool_use", forbid_unknown_fields=True):
+    id: str
+    name: str
+    input: dict[str, Any]
+    cache_control: Cache | None = None
+    caller: None = None
+
+
+class _ToolResult(msgspec.Struct, tag_field="type", tag="tool_result", forbid_unknown_fields=True):
+    tool_use_id: str
+    content: str | list[_Text] = ""
+    is_error: bool = False
+    cache_control: Cache | None = None
+
+
+_Block = _Text | _Thinking | _ToolUse | _ToolResult
+
+
+class _Turn(msgspec.Struct, forbid_unknown_fields=True):
+    role: Literal["user", "assistant"]
+    content: str | list[_Block]
+
+
+class _Tool(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    input_schema: dict[str, Any]
+    description: str = ""
+    type: Literal["custom"] | None = None
+    cache_control: Cache | None = None
+
+
+class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+    type: Literal["auto", "none"]
+    disable_parallel_tool_use: Literal[False] = False
+
+
+class _Metadata(msgspec.Struct, forbid_unknown_fields=True):
+    user_id: str | None = None
+
+
+class _Disabled(msgspec.Struct, tag_field="type", tag="disabled", forbid_unknown_fields=True):
+    pass
+
+
+class _Counted(msgspec.Struct, forbid_unknown_fields=True):
+    """What a request to answer and a request to count have in common."""
+
+    model: str
+    messages: list[_Turn]
+    system: str | list[_Text] = ""
+    tools: list[_Tool] = []
+    tool_choice: _Choice | None = None
+    thinking: _Disabled | None = None
+
+
+class _Request(_Counted, kw_only=True, forbid_unknown_fields=True):
+    max_tokens: int
+    temperature: float | None = None
+    stream: bool = False
+    metadata: _Metadata | None = None
+
+
+class Messages:
+    """See `Surface`."""
+
+    name = "messages"
+
+    def read(self, body: bytes) -> Asked:
+        request = decode(body, _Request)
+        asked = _asked(request)
+        return msgspec.structs.replace(
+            asked, max_tokens=request.max_tokens, temperature=request.temperature, stream=request.stream
+        )
+
+    def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
+        outcome = outcomes[0]
+        message = _message(id, asked, outcome, _blocks(outcome))
+        return msgspec.json.encode({**message, "stop_reason": _reason(outcome)})
+
+    def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
+        outcome = outcomes[0]
+        blocks = _blocks(outcome)  # before the first event: what cannot be said in this form begins no stream
+        yield _event("message_start", message=_message(id, asked, outcome, []))
+        for index, block in enumerate(blocks):
+            yield from _block_events(index, block)
+        delta = {"stop_reason": _reason(outcome), "stop_sequence": None}
+        yield _event("message_delta", delta=delta, usage={"output_tokens": outcome.usage.output_tokens})
+        yield _event("message_stop")
+
+    def ping(self) -> bytes:
+        return _event("ping")
+
+    def error(self, error: RequestError, id: str) -> bytes:
+        return msgspec.json.encode(_fault(error, id))
+
+    def stream_error(self, error: RequestError, id: str) -> bytes:
+        return b"event: error\ndata: " + msgspec.json.encode(_fault(error, id)) + b"\n\n"
+
+
+def count(body: bytes) -> tuple[Asked, bytes]:
+    """An estimate of a request's tokens, and what it was of: a token for every three bytes that a model would read.
+    Which model answers, and how it counts, is not known before it is asked."""
+    asked = _asked(decode(body, _Counted))
+    said = [part.text for message in asked.exchange.messages for part in message.parts]
+    size = sum(len(text.encode("utf-8", "replace")) for text in said) + len(msgspec.json.encode(asked.tools))
+    return asked, msgspec.json.encode({"input_tokens": -(-size // 3)})
+
+
+def _asked(request: _Counted) -> Asked:
+    if len(request.messages) > MOST_MESSAGES:
+        raise bad(f"there are more than {MOST_MESSAGES} messages", "messages")
+    system = request.system if isinstance(request.system, list) else [_Text(request.system)] if request.system else []
+    head = [Message("system", tuple(Text(block.text) for block in system), outside=True)] if system else []
+    turns = (
+        Message(turn.role, tuple(_parts(turn.content)), outside=turn.role == "assistant") for turn in request.messages
+    )
+    barred = request.tool_choice is not None and request.tool_choice.type == "none"
+    tools = () if barred else tuple(Tool(t.name, t.description, t.input_schema) for t in request.tools)
+    return Asked(request.model, Exchange((*head, *turns)), tools=tools)
+
+
+def _parts(content: str | list[_Block]) -> Iterator[Part]:
+    for block in [_Text(content)] if isinstance(content, str) else content:
+        match block:
+            case _Text(text=text):
+                yield Text(text)
+            case _Thinking(thinking=text):
+                yield Reasoning(text)
+            case _ToolUse(id=id, name=name, input=given):
+                yield ToolCall(name, msgspec.json.encode(given).decode(), id)
+            case _ToolResult(tool_use_id=id, content=text):
+                words = text if isinstance(text, str) else "\n".join(each.text for each in text)
+                yield ToolResult(words, id)
+
+
+def _blocks(outcome: Outcome) -> list[dict[str, Any]]:
+    if outcome.refusal:
+        return [{"type": "text", "text": outcome.refusal}]
+    said = [_block(part) for part in outcome.parts if isinstance(part, Text | ToolCall)]
+    return [block for block in said if block.get("text") != ""]
+
+
+def _block(part: Text | ToolCall) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    try:
+        given = msgspec.json.decode(part.text or "{}", type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        raise RequestError(502, "the model asks for a tool with arguments that are no JSON object") from None
+    return {"type": "tool_use", "id": part.id, "name": part.name, "input": given}
+
+
+def _block_events(index: int, block: Mapping[str, Any]) -> Iterator[bytes]:
+    if block["type"] == "text":
+        yield _event("content_block_start", index=index, content_block={"type": "text", "text": ""})
+        for piece in pieces(block["text"]):
+            yield _event("content_block_delta", index=index, delta={"type": "text_delta", "text": piece})
+    else:
+        yield _event("content_block_start", index=index, content_block={**block, "input": {}})
+        given = msgspec.json.encode(block["input"]).decode()
+        for at in range(0, len(given), PIECE):
+            delta = {"type": "input_json_delta", "partial_json": given[at : at + PIECE]}
+            yield _event("content_block_delta", index=index, delta=delta)
+    yield _event("content_block_stop", index=index)
+
+
+def _message(id: str, asked: Asked, outcome: Outcome, content: list[dict[str, Any]]) -> dict[str, Any]:
+    usage = {"input_tokens": outcome.usage.input_tokens, "output_tokens": outcome.usage.output_tokens}
+    head = {"id": f"msg_{id}", "type": "message", "role": "assistant", "model": asked.model}
+    return {**head, "content": content, "stop_reason": None, "stop_sequence": None, "usage": usage}
+
+
+def _reason(outcome: Outcome) -> str:
+    if outcome.refusal:
+        return "refusal"
+    if any(isinstance(part, ToolCall) for part in outcome.parts):
+        return "tool_use"
+    return "max_tokens" if outcome.cut else "end_turn"
+
+
+def _event(kind: str, **fields: object) -> bytes:
+    return f"event: {kind}\ndata: ".encode() + msgspec.json.encode({"type": kind, **fields}) + b"\n\n"
+
+
+def _fault(error: RequestError, id: str) -> dict[str, object]:
+    return {"type": "error", "error": {"type": KINDS[error.status][1], "message": str(error)}, "request_id": id or None}

@@ -1,0 +1,233 @@
+"""OpenAI's Responses.
+
+Wire format: https://platform.openai.com/docs/api-reference/responses. Nothing is kept between requests: history that
+lies elsewhere (`previous_response_id`, `conversation`, stored prompts) would come in unread and is refused.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from lawspeaker.exchange import Exchange, Message, Reasoning, Text, ToolCall, ToolResult
+from lawspeaker.gateway.body import MOST_MESSAGES, decode
+from lawspeaker.gateway.fault import KINDS, RequestError, bad
+from lawspeaker.gateway.neutral import Asked, Outcome, pieces
+from lawspeaker.models.base import Tool
+
+
+class _Said(msgspec.Struct, forbid_unknown_fields=True):
+    """Words: `input_text` of others, `output_text` of the model, or its refusal."""
+
+    type: Literal["input_text", "output_text", "refusal"]
+    text: str = ""
+    refusal: str = ""
+    annotations: list[Any] = []
+    logprobs: list[Any] | None = None
+
+
+class _Summary(msgspec.Struct, forbid_unknown_fields=True):
+    type: Literal["summary_text"]
+    text: str
+
+
+class _Item(msgspec.Struct, forbid_unknown_fields=True):
+    """One item of the input; which fields it has goes by its type."""
+
+    type: Literal["message", "function_call", "function_call_output", "reasoning"] = "message"
+    role: Literal["system", "developer", "user", "assistant"] | None = None
+    content: str | list[_Said] | None = None
+    id: str | None = None
+    status: str | None = None
+    phase: str | None = None
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+    output: str | list[_Said] = ""
+    summary: list[_Summary] = []
+    encrypted_content: None = None
+
+
+class _Function(msgspec.Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
+    name: str
+    parameters: dict[str, Any] | None = None
+    description: str | None = None
+    strict: bool | None = None  # an upstream that is not told may answer with other arguments; clients expect that
+
+
+class _Plain(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
+    pass
+
+
+class _TextForm(msgspec.Struct, forbid_unknown_fields=True):
+    format: _Plain | None = None
+
+
+class _Request(msgspec.Struct, forbid_unknown_fields=True):
+    model: str
+    input: str | list[_Item]
+    instructions: str | None = None
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    stream: bool | None = None
+    store: bool | None = None  # nothing is stored, whatever a client would allow
+    tools: list[_Function] = []
+    tool_choice: Literal["auto", "none"] | None = None
+    parallel_tool_calls: Literal[True] | None = None
+    text: _TextForm | None = None
+    user: str | None = None
+
+
+class Responses:
+    """See `Surface`."""
+
+    name = "responses"
+
+    def read(self, body: bytes) -> Asked:
+        request = decode(body, _Request)
+        items = [_Item(role="user", content=request.input)] if isinstance(request.input, str) else request.input
+        if len(items) > MOST_MESSAGES:
+            raise bad(f"there are more than {MOST_MESSAGES} items", "input")
+        head = (
+            (Message("system", (Text(request.instructions),), outside=True),)
+            if request.instructions is not None
+            else ()
+        )
+        offered = request.tools if request.tool_choice != "none" else []
+        return Asked(
+            request.model,
+            Exchange((*head, *(_message(item) for item in items))),
+            request.max_output_tokens,
+            request.temperature,
+            stream=bool(request.stream),
+            tools=tuple(Tool(tool.name, tool.description or "", tool.parameters or {}) for tool in offered),
+        )
+
+    def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
+        return msgspec.json.encode(_response(id, created, asked, outcomes[0]))
+
+    def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
+        whole = _response(id, created, asked, outcomes[0])
+        begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+        for number, event in enumerate(_story(begun, whole)):
+            yield _frame({**event, "sequence_number": number})
+
+    def ping(self) -> bytes:
+        return b": held\n\n"
+
+    def error(self, error: RequestError, id: str) -> bytes:
+        fault = {"message": str(error), "type": KINDS[error.status][0], "param": error.param, "code": error.code}
+        return msgspec.json.encode({"error": fault})
+
+    def stream_error(self, error: RequestError, id: str) -> bytes:
+        fault = {"type": "error", "code": error.code or KINDS[error.status][0], "message": str(error)}
+        return _frame({**fault, "param": error.param, "sequence_number": 0})
+
+
+def _message(item: _Item) -> Message:
+    if item.type == "function_call":
+        return Message("assistant", (ToolCall(item.name, item.arguments, item.call_id),), outside=True)
+    if item.type == "function_call_output":
+        return Message("tool", (ToolResult(_words(item.output), item.call_id),))
+    if item.type == "reasoning":
+        said = [piece.text for piece in item.summary] + ([_words(item.content)] if item.content else [])
+        return Message("assistant", tuple(Reasoning(text) for text in said), outside=True)
+    if item.role is None or item.content is None:
+        raise bad("a message has a role and content", "input")
+    role: Literal["system", "user", "assistant"] = "system" if item.role == "developer" else item.role
+    content = item.content
+    parts = [content] if isinstance(content, str) else [piece.text or piece.refusal for piece in content]
+    return Message(role, tuple(Text(text) for text in parts), outside=role != "user")
+
+
+def _words(content: str | list[_Said]) -> str:
+    return content if isinstance(content, str) else "\n".join(piece.text or piece.refusal for piece in content)
+
+
+def _response(id: str, created: int, asked: Asked, outcome: Outcome) -> dict[str, Any]:
+    took = outcome.usage
+    usage = {
+        "input_tokens": took.input_tokens,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": took.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": took.input_tokens + took.output_tokens,
+    }
+    tools = [{"type": "function", "strict": False, **msgspec.to_builtins(tool)} for tool in asked.tools]
+    return {
+        "id": f"resp_{id}",
+        "object": "response",
+        "created_at": created,
+        "status": "incomplete" if outcome.cut else "completed",
+        "error": None,
+        "incomplete_details": {"reason": "max_output_tokens"} if outcome.cut else None,
+        "instructions": None,
+        "metadata": {},
+        "model": asked.model,
+        "output": _output(id, outcome),
+        "parallel_tool_calls": True,
+        "temperature": asked.temperature,
+        "tool_choice": "auto",
+        "tools": tools,
+        "top_p": None,
+        "usage": usage if took.input_tokens or took.output_tokens else None,
+    }
+
+
+def _output(id: str, outcome: Outcome) -> list[dict[str, Any]]:
+    if outcome.refusal:
+        return [_spoken(id, [{"type": "refusal", "refusal": outcome.refusal}])]
+    said = [part.text for part in outcome.parts if isinstance(part, Text) and part.text]
+    words = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in said]
+    calls = [
+        {
+            "type": "function_call",
+            "id": f"fc_{id}_{number}",
+            "call_id": part.id,
+            "name": part.name,
+            "arguments": part.text,
+            "status": "completed",
+        }
+        for number, part in enumerate(part for part in outcome.parts if isinstance(part, ToolCall))
+    ]
+    return [*([_spoken(id, words)] if words else []), *calls]
+
+
+def _spoken(id: str, content: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "message", "id": f"msg_{id}", "status": "completed", "role": "assistant", "content": content}
+
+
+def _story(begun: dict[str, Any], whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events of a response, in order, without their numbers."""
+    yield {"type": "response.created", "response": begun}
+    yield {"type": "response.in_progress", "response": begun}
+    for index, item in enumerate(whole["output"]):
+        emptied: dict[str, Any] = {"content": []} if item["type"] == "message" else {"arguments": ""}
+        of = {"output_index": index}
+        yield {"type": "response.output_item.added", **of, "item": {**item, **emptied, "status": "in_progress"}}
+        of["item_id"] = item["id"]
+        if item["type"] == "message":
+            for at, part in enumerate(item["content"]):
+                yield from _part_story(part, {**of, "content_index": at})
+        else:
+            for piece in pieces(item["arguments"]):
+                yield {"type": "response.function_call_arguments.delta", **of, "delta": piece}
+            done = {"arguments": item["arguments"], "name": item["name"]}
+            yield {"type": "response.function_call_arguments.done", **of, **done}
+        yield {"type": "response.output_item.done", "output_index": index, "item": item}
+    yield {"type": f"response.{whole['status']}", "response": whole}
+
+
+def _part_story(part: dict[str, Any], of: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    field = "text" if part["type"] == "output_text" else "refusal"
+    more: dict[str, Any] = {"logprobs": []} if field == "text" else {}
+    yield {"type": "response.content_part.added", **of, "part": {**part, field: ""}}
+    kind = f"response.{part['type']}"
+    for piece in pieces(part[field]):
+        yield {"type": f"{kind}.delta", **of, "delta": piece, **more}
+    yield {"type": f"{kind}.done", **of, field: part[field], **more}
+    yield {"type": "response.content_part.done", **of, "part": part}
+
+
+def _frame(event: dict[str, Any]) -> bytes:
+    return f"event: {event['type']}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n"
