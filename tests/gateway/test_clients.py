@@ -236,13 +236,11 @@ class TestAnthropicMessages:
 
 
 class TestLangChain:
-    """langchain-openai and langchain-anthropic."""
+    """langchain-openai."""
 
     def test_answer_and_usage(self, up: Served) -> None:
         said = ChatOpenAI(model="tiny", base_url=f"{up.base}/v1", api_key="any").invoke("hello")
         assert (said.content, said.usage_metadata["total_tokens"]) == ("hello", 12)
-        said = ChatAnthropic(model="tiny", base_url=up.base, api_key="any").invoke("hello")
-        assert said.content == "hello"
 
     def test_stream(self, up: Served) -> None:
         model = ChatOpenAI(model="tiny", base_url=f"{up.base}/v1", api_key="any")
@@ -258,6 +256,48 @@ class TestLangChain:
         assert "no-codeword" in said.additional_kwargs["refusal"]
 
 
+class TestLangChainAnthropic:
+    """langchain-anthropic."""
+
+    def _model(self, up: Served) -> ChatAnthropic:
+        return ChatAnthropic(model="tiny", base_url=up.base, api_key="any")
+
+    def test_answer_and_usage(self, up: Served) -> None:
+        said = self._model(up).invoke("hello")
+        assert (said.content, said.usage_metadata["total_tokens"]) == ("hello", 12)
+
+    def test_stream(self, up: Served) -> None:
+        assert "".join(chunk.text for chunk in self._model(up).stream("long")) == LONG
+
+    def test_tools(self, up: Served) -> None:
+        tool = {"name": "weather", "description": "w", "input_schema": TOOL}
+        assert self._model(up).bind_tools([tool]).invoke("Oslo").tool_calls[0]["args"] == {"city": "Oslo"}
+
+    def test_refusal_is_an_answer(self, up: Served) -> None:
+        said = self._model(up).invoke("swordfish")
+        assert "no-codeword" in said.text
+        assert said.response_metadata["stop_reason"] == "refusal"
+
+
+class TestLiteLLM:
+    """LiteLLM's SDK."""
+
+    def _ask(self, up: Served, text: str, **more: object) -> object:
+        litellm = pytest.importorskip("litellm")
+        turns = [{"role": "user", "content": text}]
+        return litellm.completion("openai/tiny", messages=turns, api_base=f"{up.base}/v1", api_key="any", **more)
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_answer_and_usage(self, up: Served) -> None:
+        said = self._ask(up, "hello")
+        assert (said.choices[0].message.content, said.usage.total_tokens) == ("hello", 12)
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_stream(self, up: Served) -> None:
+        chunks = self._ask(up, "long", stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == LONG
+
+
 class TestCurl:
     """curl."""
 
@@ -269,6 +309,7 @@ class TestCurl:
     def test_answer_and_usage(self, up: Served) -> None:
         said = json.loads(self._run(up, "/v1/chat/completions", {"model": "tiny", "messages": HELLO}))
         assert said["choices"][0]["message"]["content"] == "hello"
+        assert said["usage"]["total_tokens"] == 12
 
     def test_stream(self, up: Served) -> None:
         body = {"model": "tiny", "messages": HELLO, "stream": True}
@@ -285,7 +326,15 @@ def test_table_of_conformance() -> None:
 
 
 def _table() -> str:
-    clients = [TestOpenAIChat, TestOpenAIResponses, TestAnthropicMessages, TestLangChain, TestCurl]
+    clients = [
+        TestOpenAIChat,
+        TestOpenAIResponses,
+        TestAnthropicMessages,
+        TestLangChain,
+        TestLangChainAnthropic,
+        TestLiteLLM,
+        TestCurl,
+    ]
     features: dict[str, None] = {}
     for client in clients:
         features.update(dict.fromkeys(name for name in vars(client) if name.startswith("test_")))

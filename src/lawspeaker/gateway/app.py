@@ -75,7 +75,7 @@ class Gateway:
             down = bool(self._log.failed)  # without a log nothing is answered
             await asgi.whole(send, 503 if down else 200, b'{"status":"no log"}' if down else b'{"status":"ok"}')
             return
-        if path == "/metrics" and method == "GET":
+        if path == "/metrics" and method == "GET" and self._hosts is not None:  # for this machine alone
             await asgi.whole(send, 200, self._metrics.text(), asgi.TEXT)
             return
         client = self._authenticate(headers)
