@@ -8,6 +8,7 @@ import msgspec
 
 from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.settings import missing, strings
+from lawspeaker.checks.terraform.drawn import Drawn
 from lawspeaker.checks.terraform.module import Module, module
 from lawspeaker.checks.terraform.rules import RULES
 from lawspeaker.checks.terraform.source import Code, Written, code_in
@@ -39,10 +40,31 @@ class TerraformCheck(msgspec.Struct, frozen=True):
         found: list[Finding] = []
         for program in code.programs:
             found += self._program(rule, check, program)
+        for drawn in code.drawn:
+            found += self._drawn(rule, check, drawn)
         for foreign in code.foreign:
             reason = f"This check cannot read {foreign.language} yet."
             found.append(Finding(self.principle, check, "inconclusive", reason, (foreign.span,)))
-        return found or [Finding(self.principle, check, "not_applicable", "There is nothing here that it judges.")]
+        # A tool call is read in more than one way.
+        return list(dict.fromkeys(found)) or [
+            Finding(self.principle, check, "not_applicable", "There is nothing here that it judges.")
+        ]
+
+    def _drawn(self, rule: Rule, check: str, drawn: Drawn) -> Iterator[Finding]:
+        """What `rule` finds in another form. A form that does not say all of a resource counts for what it says."""
+        verdicts = dict.fromkeys(verdict for judgement in rule.judgements for verdict in judgement(drawn.read))
+        said = [
+            verdict
+            for verdict in verdicts
+            if verdict.outcome == "violated"
+            or (verdict.outcome == "inconclusive" and (drawn.whole or drawn.opens(verdict.place)))
+        ]
+        for verdict in said[:_LIMIT]:
+            span = drawn.source.span(verdict.place.start, verdict.place.end)
+            yield Finding(self.principle, check, verdict.outcome, f"{verdict.reason}.", (span,))
+        fine = [verdict for verdict in verdicts if verdict.outcome == "upheld"]
+        if drawn.whole and fine and not said:
+            yield Finding(self.principle, check, "upheld", _well(fine))
 
     def _program(self, rule: Rule, check: str, program: Written) -> Iterator[Finding]:
         """What `rule` finds in one program: what is wrong or unknown, else one finding that all is well."""
@@ -95,7 +117,7 @@ def _well(fine: Sequence[Verdict]) -> str:
 
 class TerraformKind:
     name: Final = "terraform"
-    version: Final = "2"
+    version: Final = "3"
     schema: Final[Mapping[str, object]] = {
         "description": "Ids of rules.",
         "anyOf": [{"enum": list(RULES)}, {"type": "array", "minItems": 1, "items": {"enum": list(RULES)}}],

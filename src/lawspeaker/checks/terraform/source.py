@@ -15,11 +15,13 @@ import msgspec
 
 from lawspeaker.checks.fences import fenced
 from lawspeaker.checks.readings import Reading, decoded
-from lawspeaker.checks.regex import PatternSet
+from lawspeaker.checks.terraform.drawn import Drawn
+from lawspeaker.checks.terraform.edits import edited, is_patch
+from lawspeaker.checks.terraform.foreign import DIFF, JSON, Foreign, foreign, ordered
 from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, parse
 from lawspeaker.checks.terraform.values import DISGUISE
 from lawspeaker.exchange import Exchange, Scope, Segment
-from lawspeaker.finding import Span, span_of
+from lawspeaker.finding import span_of
 
 _LABELS: Final = frozenset({"hcl", "hcl2", "terraform", "tf", "opentofu"})
 # The marks of a block quote, which are not part of the code in it.
@@ -35,26 +37,6 @@ _PLAIN: Final[Mapping[int, str | None]] = {
     **{0xFF01 + shift: chr(0x21 + shift) for shift in range(94)},
     **dict.fromkeys(range(0x201C, 0x2020), '"'),
 }
-_JSON: Final = "Terraform in JSON"
-# Other infrastructure code, which no rule can read yet: every pattern of a language must occur.
-_FOREIGN: Final = (
-    ("CloudFormation", r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),
-    ("Kubernetes YAML", r"(?m)^[ \t>]*apiVersion:[ \t]*\S"),
-    ("Kubernetes YAML", r"(?m)^[ \t>]*kind:[ \t]*\w"),
-    ("Azure templates", r"(?m)schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\."),
-    ("Pulumi or CDK programs", r"\b(?:import|from|require\().{0,80}\b(?:aws[-_]cdk|pulumi)"),
-    ("diffs of Terraform", r'(?m)^[ \t>]*\+[ \t]*(?:resource|data|module)[ \t]+"\w'),
-    (_JSON, r'"(?:resource|data)"\s*:\s*(?:\[\s*)?\{\s*"[a-z][a-z0-9]*_\w+"\s*:\s*[\[{]'),
-    ("Terraform plans in JSON", r'"resource_changes"\s*:'),
-)
-_PATTERNS: Final = PatternSet([pattern for _, pattern in _FOREIGN], at_once=True)
-
-
-class Foreign(msgspec.Struct, frozen=True):
-    """Infrastructure code of another language."""
-
-    language: str
-    span: Span
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -67,10 +49,11 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Code(msgspec.Struct, frozen=True):
-    """All of it."""
+    """All of it. `drawn` is what other forms describe."""
 
     programs: tuple[Written, ...]
     foreign: tuple[Foreign, ...]
+    drawn: tuple[Drawn, ...]
 
 
 # Several principles ask for the code of the same exchange, one after another.
@@ -79,20 +62,30 @@ def code_in(exchange: Exchange, scopes: frozenset[Scope]) -> Code:
     """The infrastructure code in the segments of `scopes`."""
     groups: dict[tuple[int, str], list[Reading]] = {}
     variables: dict[tuple[int, str], list[Segment]] = {}
-    foreign: list[Foreign] = []
+    others: list[Foreign | Drawn] = []
     for segment in exchange.segments(scopes):
         place = segment.message, _folder(segment)
         if _is_file(segment) and segment.name.endswith(".tfvars"):
             variables.setdefault(place, []).append(segment)
         for source in _sources(segment):
             groups.setdefault(place, []).append(source)
-        foreign += _foreign(segment)
+        others += [*_foreign(segment), *ordered(segment)]
     programs = [
         _written(program, variables.get(place, ()))
         for place, sources in groups.items()
         for program in _programs(sources)
     ]
-    return Code(tuple(programs), tuple(foreign))
+    files = edited(exchange, scopes)
+    programs += [Written((Reading(file.segment, _levelled(file.text), None),), (), ()) for file in files]
+    # What a patch says is known where the file is.
+    judged = {file.segment for file in files} - {file.segment for file in files if not file.whole}
+    done = {(segment.message, segment.part) for segment in judged}
+    unread = [item for item in others if isinstance(item, Foreign)]
+    return Code(
+        tuple(programs),
+        tuple(item for item in unread if item.language != DIFF or (item.span.message, item.span.part) not in done),
+        tuple(item for item in others if isinstance(item, Drawn)),
+    )
 
 
 def _written(sources: tuple[Reading, ...], variables: Sequence[Segment]) -> Written:
@@ -140,7 +133,7 @@ def _sources(segment: Segment) -> Iterator[Reading]:
         yield Reading(segment, _levelled(segment.text), 0)
         return
     if segment.scope == "tool_call":
-        texts = (_bare(text) for text in _texts(segment.text))
+        texts = (_bare(text) for text in _texts(segment.text) if not is_patch(text))
         yield from (Reading(segment, text, None) for text in texts if HEADER.search(text))
         return
     text = _bare(segment.text)
@@ -148,7 +141,7 @@ def _sources(segment: Segment) -> Iterator[Reading]:
     for block in fenced(text):
         yield from _raw(segment, text, end, block.start)
         inner = text[block.start : block.end]
-        if block.label in _LABELS or HEADER.search(inner):
+        if (block.label in _LABELS or HEADER.search(inner)) and not is_patch(segment.text[block.start : block.end]):
             yield Reading(segment, inner, block.start)
         end = block.end
     yield from _raw(segment, text, end, len(text))
@@ -178,25 +171,15 @@ def _programs(sources: Sequence[Reading]) -> list[tuple[Reading, ...]]:
     return [tuple(sources)]
 
 
-def _foreign(segment: Segment) -> Iterator[Foreign]:
-    text = segment.text
-    whole = span_of(segment, 0, len(text))
-    found: dict[str, Span] = {}
-    texts = [text, *_texts(text)] if segment.scope == "tool_call" else [text]
+def _foreign(segment: Segment) -> Iterator[Foreign | Drawn]:
+    whole = span_of(segment, 0, len(segment.text))
+    texts = [segment.text, *_texts(segment.text)] if segment.scope == "tool_call" else [segment.text]
     if any(map(_is_disguised, texts)):
-        found["Terraform in disguise (hidden or look-alike characters)"] = whole
+        yield Foreign("Terraform in disguise (hidden or look-alike characters)", whole)
     if _is_file(segment) and segment.name.endswith((".tf.json", ".tofu.json", ".tfvars.json")):
-        found[_JSON] = whole
-    if segment.scope == "tool_call":
-        for inner in texts:
-            found.update(dict.fromkeys(_languages(inner), whole))
+        yield Foreign(JSON, whole)
     elif not _is_program(segment):
-        fences = [(language, block) for block in fenced(text) for language in _languages(text[block.start : block.end])]
-        for language, block in fences:
-            found.setdefault(language, span_of(segment, block.start, block.end))
-        if not fences:
-            found.update(dict.fromkeys(_languages(text), whole))
-    yield from (Foreign(language, span) for language, span in found.items())
+        yield from foreign(segment, texts)
 
 
 def _is_disguised(text: str) -> bool:
@@ -210,9 +193,3 @@ def _is_disguised(text: str) -> bool:
 
 def _headers(text: str) -> set[str]:
     return {header[0].strip() for header in HEADER.finditer(_bare(text))}
-
-
-def _languages(text: str) -> list[str]:
-    occurring = {index for index, _, _ in _PATTERNS.search(text, 1)}
-    absent = {language for index, (language, _) in enumerate(_FOREIGN) if index not in occurring}
-    return [language for language in dict(_FOREIGN) if language not in absent]

@@ -1,0 +1,117 @@
+"""Commands of the cloud vendors' own tools, found in a text and cut into words.
+
+A command is read where a shell would run it: at the start of a line, after what joins commands, or in quotes behind
+`-c`. A sentence that speaks of one is not one.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from lawspeaker.checks.terraform.values import Unknown, Value
+
+# Nothing in it can be divided in two ways.
+_START: Final = re.compile(
+    r"(?:^[ \t>]*+(?:[$%][ \t]++)?|[;&|(\"'][ \t]*+|\b(?:then|do|else)[ \t]++)"
+    r"(?:(?:sudo|time|exec|env)[ \t]++|[A-Z_]{1,40}+=[^\s\"']*+[ \t]++)*+"
+    r"(?P<tool>aws|gcloud|gsutil|az)(?:\.cmd|\.exe)?[ \t]++",
+    re.MULTILINE,
+)
+_TOKEN: Final = re.compile(
+    r"""(?P<blank>(?:[ \t]|[\\`^]\r?\n)++)|(?P<double>"(?:[^"\\]|\\.)*+")|(?P<single>'[^']*+')"""
+    r"""|(?P<end>[\n;|&<>()])|\\(?P<escaped>.)|(?P<plain>[^\s"'\\;|&<>()`^]++|[`^])""",
+    re.DOTALL,
+)
+_ESCAPE: Final = re.compile(r'\\(["\\$`])')
+_VARIABLE: Final = re.compile(r"\$(?:\{?\w|\()|<[a-z][^>]*>|%\w+%")
+_MAX_COMMANDS: Final = 500
+_MAX_WORDS: Final = 500
+
+
+class Command(msgspec.Struct, frozen=True):
+    """`aws s3api put-bucket-acl …`: the words before and between options, and the options with their words. It stands
+    at `start:end`."""
+
+    tool: str
+    words: tuple[str, ...]
+    options: Mapping[str, tuple[str, ...]]
+    start: int
+    end: int
+
+    def says(self, *words: str) -> bool:
+        """Whether it starts with `words`; a name in the middle (`gcloud beta run`) is left out by the caller."""
+        return self.words[: len(words)] == words
+
+    def all(self, *names: str) -> tuple[str, ...]:
+        """Every word given to the options `names`."""
+        return tuple(word for name in names for word in self.options.get(name, ()))
+
+    def value(self, *names: str) -> Value:
+        """The first word given to one of `names`; unknown where a variable or a file stands for it; None where it is
+        not given."""
+        found = self.all(*names)
+        return known(found[0], f"--{names[0]}") if found else None
+
+
+def known(word: str, what: str) -> Value:
+    """`word`, unless it stands for something else."""
+    if word.startswith(("file://", "fileb://", "@")) or _VARIABLE.search(word):
+        return Unknown(what)
+    return word
+
+
+def commands(text: str) -> Iterator[Command]:
+    """The commands in `text`."""
+    for count, match in enumerate(_START.finditer(text)):
+        if count == _MAX_COMMANDS:
+            return
+        words, end = _words(text, match.end())
+        yield _command(match["tool"], words, match.start("tool"), end)
+
+
+def _words(text: str, at: int) -> tuple[list[str], int]:
+    """The words from `at` to the end of the command, and that end."""
+    words: list[str] = []
+    word: str | None = None
+    while at < len(text) and len(words) < _MAX_WORDS:
+        token = _TOKEN.match(text, at)
+        if token is None or token["end"]:
+            break
+        at = token.end()
+        if token["blank"]:
+            words += [word] if word is not None else []
+            word = None
+        else:
+            word = (word or "") + _piece(token)
+    return words + ([word] if word is not None else []), at
+
+
+def _piece(token: re.Match[str]) -> str:
+    if token["double"]:
+        return _ESCAPE.sub(r"\1", token["double"][1:-1])
+    if token["single"]:
+        return token["single"][1:-1]
+    return token["escaped"] or token["plain"] or ""
+
+
+def _command(tool: str, words: list[str], start: int, end: int) -> Command:
+    plain: list[str] = []
+    options: dict[str, list[str]] = {}
+    option = ""
+    # An option that every command of the tool takes may stand before its name.
+    for word in words:
+        if word.startswith("-") and len(word) > 1 and not word[1:2].isdigit():
+            name, equals, value = word.lstrip("-").partition("=")
+            option = name
+            options.setdefault(option, []).extend([value] if equals else [])
+            option = "" if equals else option
+        elif option and (plain or len(options[option])):
+            options[option].append(word)
+        elif option:
+            options[option].append(word)
+            option = ""
+        else:
+            plain.append(word)
+    return Command(tool, tuple(plain), {name: tuple(given) for name, given in options.items()}, start, end)

@@ -1,0 +1,86 @@
+"""Infrastructure code in other forms than Terraform's own language.
+
+What can be read is drawn as resources; the rest has its place, so that it is inconclusive and never upheld.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from lawspeaker.checks.fences import fenced
+from lawspeaker.checks.readings import Reading, readings
+from lawspeaker.checks.regex import PatternSet
+from lawspeaker.checks.terraform.commands import command_module
+from lawspeaker.checks.terraform.drawn import Drawn, Reader
+from lawspeaker.checks.terraform.plan import plan
+from lawspeaker.exchange import Segment
+from lawspeaker.finding import Span
+
+JSON: Final = "Terraform in JSON"
+DIFF: Final = "diffs of Terraform"
+_PLAN: Final = "Terraform plans in JSON"
+# Every pattern of a language must occur.
+_FOREIGN: Final = (
+    ("CloudFormation", r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),
+    ("Kubernetes YAML", r"(?m)^[ \t>]*apiVersion:[ \t]*\S"),
+    ("Kubernetes YAML", r"(?m)^[ \t>]*kind:[ \t]*\w"),
+    ("Azure templates", r"(?m)schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\."),
+    ("Pulumi or CDK programs", r"\b(?:import|from|require\().{0,80}\b(?:aws[-_]cdk|pulumi)"),
+    (
+        DIFF,
+        r'(?m)^[ \t>]*\+[ \t]*(?:resource|data|module)[ \t]+"\w|'
+        r"^(?:\+\+\+|\*\*\* (?:Update|Add) File:) \S+\.(?:tf|tofu)\b",
+    ),
+    (JSON, r'"(?:resource|data)"\s*:\s*(?:\[\s*)?\{\s*"[a-z][a-z0-9]*_\w+"\s*:\s*[\[{]'),
+    (_PLAN, r'"resource_changes"\s*:|"root_module"\s*:\s*\{'),
+)
+_PATTERNS: Final = PatternSet([pattern for _, pattern in _FOREIGN], at_once=True)
+# What can be read all the same, and all of it.
+_READERS: Final[Mapping[str, Reader]] = {_PLAN: plan}
+# A command has one of these words, so most texts need no closer look.
+_TOOLS: Final = re.compile(r"\b(?:aws|gcloud|gsutil|az)(?:\.cmd|\.exe)?[ \t]")
+
+
+class Foreign(msgspec.Struct, frozen=True):
+    """Code in a form that is not read."""
+
+    language: str
+    span: Span
+
+
+def foreign(segment: Segment, texts: list[str]) -> Iterator[Foreign | Drawn]:
+    """The code in `segment` that is in another form; `texts` are the texts in a tool call's arguments."""
+    seen: set[str] = set()
+    for reading in _places(segment, texts):
+        for language in _languages(reading.text):
+            read = _READERS[language](reading.text) if language in _READERS else None
+            if read:
+                yield Drawn(reading, read, True)
+            elif language not in seen:
+                seen.add(language)
+                yield Foreign(language, reading.span(0, len(reading.text)))
+
+
+def ordered(segment: Segment) -> Iterator[Drawn]:
+    """What the commands in `segment` set."""
+    if _TOOLS.search(segment.text) or segment.scope == "tool_call":
+        for reading in readings(segment):
+            read = command_module(reading.text) if _TOOLS.search(reading.text) else None
+            if read:
+                yield Drawn(reading, read, False)
+
+
+def _places(segment: Segment, texts: list[str]) -> list[Reading]:
+    """The texts of a tool call; else the fenced blocks where one has such code, else all of it."""
+    if segment.scope == "tool_call":
+        return [Reading(segment, text, None) for text in texts]
+    blocks = [Reading(segment, segment.text[block.start : block.end], block.start) for block in fenced(segment.text)]
+    return blocks if any(_languages(block.text) for block in blocks) else [Reading(segment, segment.text, 0)]
+
+
+def _languages(text: str) -> list[str]:
+    occurring = {index for index, _, _ in _PATTERNS.search(text, 1)}
+    absent = {language for index, (language, _) in enumerate(_FOREIGN) if index not in occurring}
+    return [language for language in dict(_FOREIGN) if language not in absent]
