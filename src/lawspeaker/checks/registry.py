@@ -10,8 +10,10 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
 
+from lawspeaker.checks.injection import InjectionKind
 from lawspeaker.checks.judge import JudgeKind
 from lawspeaker.checks.pattern import PatternKind
+from lawspeaker.checks.personal_data import PersonalDataKind
 from lawspeaker.checks.secrets import SecretsKind
 from lawspeaker.checks.shape import ShapeKind
 from lawspeaker.checks.terraform.kind import TerraformKind
@@ -22,6 +24,8 @@ GROUP: Final = "lawspeaker.checks"
 _BUILT_IN: Final[tuple[CheckKind, ...]] = (
     PatternKind(),
     SecretsKind(),
+    PersonalDataKind(),
+    InjectionKind(),
     TerraformKind(),
     ShapeKind(),
     JudgeKind(),
