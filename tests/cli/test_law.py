@@ -137,3 +137,27 @@ def test_diff_says_what_the_law_demands_now(cli: Run, work: Path) -> None:
     same = cli("diff", "old.yaml", "old.yaml")
     assert (same.returncode, same.stdout) == (0, "")
     assert cli("diff", "old.yaml", "none.yaml").returncode == 2
+
+
+def test_lint_fixes_and_speaks_sarif(cli: Run, work: Path) -> None:
+    law = work / "constitution.yaml"
+    law.write_text("# ours\n" + LAW.replace("must not be used.", "must not be used"))
+    log = json.loads(cli("lint", "--format", "sarif").stdout)
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert all(rules[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
+    assert "wording/no-full-stop" in {result["ruleId"] for result in run["results"]}
+    done = cli("lint", "--fix")
+    assert "1 fault fixed in constitution.yaml" in done.stderr
+    assert law.read_text() == "# ours\n" + LAW
+    assert cli("lint", "infrastructure", "--fix").returncode == 0
+
+
+def test_a_withdrawn_id_is_refused(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(
+        LAW.replace("  severity: major\n", "  severity: major\n  maps_to: [CWE-592]\n")
+    )
+    done = cli("lint")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "constitution.yaml:" in done.stderr
+    assert "CWE-592 was withdrawn from its catalogue; CWE-287 took its place" in done.stderr

@@ -55,8 +55,8 @@ def test_a_change_has_its_effect(name: str) -> None:
 
 def test_form_is_no_change() -> None:
     text = changed("    critique: Name the word that is shouted.\n    revision: Say it quietly.\n", "")
-    moved = text.replace("    severity", "    revision: Say it quietly. # c\n    critique: Name the word that is shouted.\n"
-                         "    severity")  # fmt: skip
+    lines = "    revision: Say it quietly. # c\n    critique: Name the word that is shouted.\n"
+    moved = text.replace("    severity", f"{lines}    severity")
     found = diff(law(), law(moved), kinds=KINDS)
     assert (found.changes, found.bump, found.version, found.follows) == ((), "none", "1.0.0", True)
 
@@ -104,4 +104,4 @@ def test_versions_are_ordered_as_semver_says() -> None:
         *("1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2"),
         *("1.0.0-beta.11", "1.0.0-rc.1", "1.0.0", "1.0.1", "1.10.0", "2.0.0"),
     ]
-    assert sorted(reversed(ordered), key=precedence) == ordered
+    assert sorted(set(ordered), key=precedence) == ordered

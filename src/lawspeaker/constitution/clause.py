@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lawspeaker.constitution.crosswalk import successor
 from lawspeaker.constitution.kinds import CheckKind, SettingsError
 from lawspeaker.constitution.read import (
     did_you_mean,
@@ -43,6 +44,16 @@ from lawspeaker.exchange import SCOPES, Exchange, Message, Part, Reasoning, Role
 Kinds = Mapping[str, CheckKind]
 
 CASE_FIELDS: Final = ("name", "request", "answer", "file", "messages", "expect", "decision", "borderline")
+
+
+def _crosswalk(node: Node) -> tuple[str, ...]:
+    """Ids in catalogues. One that was withdrawn would tell an auditor of something that is no more."""
+    for item, id in zip(items(node), ids := texts(node), strict=True):
+        if instead := successor(id):
+            raise item.place.error(f"{id} was withdrawn from its catalogue; {instead} took its place")
+    return ids
+
+
 ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant", "tool")
 _FIELDS: Final[Mapping[str, Callable[[Node], object]]] = {
     "id": identifier,
@@ -55,7 +66,7 @@ _FIELDS: Final[Mapping[str, Callable[[Node], object]]] = {
     "applies_to": partial(some_of, SCOPES),
     "critique": text,
     "revision": text,
-    "maps_to": texts,
+    "maps_to": _crosswalk,
     "overridable": flag,
 }
 PRINCIPLE_FIELDS: Final = (*_FIELDS, "checks", "cases")
@@ -67,6 +78,8 @@ class Clause(msgspec.Struct, frozen=True):
     id: str
     stated: Mapping[str, Any]
     places: Mapping[str, Place]
+    base: Principle | None = None
+    restated: tuple[str, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -82,7 +95,7 @@ class Clause(msgspec.Struct, frozen=True):
         if filled["severity"] == "critical" and filled["on_inconclusive"] == "note":
             what = "critical with on_inconclusive: note would release what nobody judged; escalate or refuse"
             raise self.places["severity"].error(what)
-        return Principle(**filled, places=self.places)
+        return Principle(**filled, places=self.places, base=self.base, restated=self.restated)
 
 
 def read_clause(node: Node, kinds: Kinds) -> Clause:

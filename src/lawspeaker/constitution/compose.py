@@ -102,7 +102,8 @@ def _extended(base: Clause, clause: Clause, kinds: Kinds) -> Clause:
                 f"{field} of '{base.id}': {loss.what}; the base ({base.place}) forbids that"
             )
         stated[field], places[field] = value if loss else composed, place
-    extended = Clause(base.id, stated, places)
+    restated = tuple(field for field in clause.stated if field != "id")
+    extended = Clause(base.id, stated, places, effective, restated)
     _keeps_last_resort(effective, extended.principle(), clause.places.get("on_violation", clause.place), base.place)
     return _with_cases(extended, clause.stated.get("cases", ()))
 

@@ -65,7 +65,7 @@ def diff(old: Constitution, new: Constitution, *, kinds: Kinds) -> LawDiff:
     changes = tuple(_changes(old, new, kinds))
     effects = {change.effect for change in changes}
     order: tuple[Effect, ...] = ("loosens", "unclear", "tightens")
-    bump = max((change.bump for change in changes), key=BUMPS.index, default="none")
+    bump: Bump = BUMPS[max((BUMPS.index(change.bump) for change in changes), default=0)]
     version = next_version(old.version, bump)
     return LawDiff(
         changes,

@@ -6,6 +6,7 @@ rule that nobody enforces.
 """
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -52,6 +53,8 @@ class _Law(msgspec.Struct, frozen=True):
     version: str
     summary: str
     clauses: Clauses
+    places: Mapping[str, Place]
+    bases: tuple[str, ...]
     place: Place
 
 
@@ -67,7 +70,7 @@ class _Reading:
         principles = tuple(clause.principle() for clause in law.clauses.values())
         if not principles:
             raise law.place.error("no principles; a law without any would release everything")
-        return Constitution(law.name, law.version, principles, law.summary)
+        return Constitution(law.name, law.version, principles, law.summary, law.places, law.bases)
 
     def _law(self, file: SourceFile, source: str, chain: tuple[SourceFile, ...]) -> _Law:
         """`chain` holds the files that led here, the first first."""
@@ -76,11 +79,12 @@ class _Reading:
         name, version = identifier(found["name"]), _version(found["version"])
         summary = text(found["summary"]) if "summary" in found else ""
         own = self._clauses(found["principles"]) if "principles" in found else ()
-        base = self._bases(found["extends"], (*chain, file)) if "extends" in found else {}
+        base, bases = self._bases(found["extends"], (*chain, file)) if "extends" in found else ({}, ())
         for clause in own:
             _complete(clause, base)
         composed = extend(base, own, self._kinds)
-        return _Law(name, version, summary, composed, root.place)
+        places = {field: node.place for field, node in found.items()}
+        return _Law(name, version, summary, composed, places, bases, root.place)
 
     def _clauses(self, node: Node) -> tuple[Clause, ...]:
         clauses: dict[str, Clause] = {}
@@ -93,16 +97,19 @@ class _Reading:
             clauses[clause.id] = clause
         return tuple(clauses.values())
 
-    def _bases(self, node: Node, chain: tuple[SourceFile, ...]) -> Clauses:
+    def _bases(self, node: Node, chain: tuple[SourceFile, ...]) -> tuple[Clauses, tuple[str, ...]]:
         merged: Clauses = {}
+        names: list[str] = []
         seen: set[Path] = set()
         for item in items(node):
             file = find_base(text(item), chain[-1], item.place.error)
             if file.path in seen:
                 raise item.place.error(f"'{shortened(text(item))}' is extended twice")
             seen.add(file.path)
-            merged = merge(merged, self._base(file, item, chain).clauses)
-        return merged
+            base = self._base(file, item, chain)
+            names.append(base.name)
+            merged = merge(merged, base.clauses)
+        return merged, tuple(names)
 
     def _base(self, file: SourceFile, entry: Node, chain: tuple[SourceFile, ...]) -> _Law:
         paths = [known.path for known in chain]

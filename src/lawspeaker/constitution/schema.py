@@ -62,7 +62,8 @@ class CheckSpec(msgspec.Struct, frozen=True):
 class Principle(msgspec.Struct, frozen=True):
     """One rule. `otherwise` and `on_inconclusive` default by severity; `load` does that, see `defaults`.
 
-    `places` says where each field that somebody stated stands.
+    `places` says where each field that somebody stated stands. In an extension, `base` is the principle as it was
+    before, and `restated` names the fields that the extension states again.
     """
 
     id: str
@@ -80,6 +81,8 @@ class Principle(msgspec.Struct, frozen=True):
     cases: tuple[Case, ...] = ()
     overridable: bool = False
     places: Mapping[str, Place] = {}
+    base: "Principle | None" = None
+    restated: tuple[str, ...] = ()
 
     def place(self, field: str = "id") -> Place:
         """Where `field` was stated; the principle's own place for one that is a default."""
@@ -93,19 +96,27 @@ class Principle(msgspec.Struct, frozen=True):
         return "note" if self.on_violation == "note" else "refuse" if self.on_violation == "refuse" else "escalate"
 
     def law(self) -> dict[str, object]:
-        """What is normative, as plain data: everything but cases and places."""
-        stated = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"cases", "places"}}
+        """What is normative, as plain data: everything but cases, places and history."""
+        apart = {"cases", "places", "base", "restated"}
+        stated = {name: getattr(self, name) for name in self.__struct_fields__ if name not in apart}
         return {**stated, "checks": [{check.kind: check.settings} for check in self.checks]}
 
 
 # Cached, since every record names the digest; a value that cannot change cannot outdate it.
 class Constitution(msgspec.Struct, frozen=True, dict=True):
-    """A named, versioned, ordered set of principles: composed, with every default filled in."""
+    """A named, versioned, ordered set of principles: composed, with every default filled in. `places` says where each
+    field of its file stands, `bases` names what it extends."""
 
     name: str
     version: str
     principles: tuple[Principle, ...]
     summary: str = ""
+    places: Mapping[str, Place] = {}
+    bases: tuple[str, ...] = ()
+
+    def place(self, field: str = "name") -> Place:
+        """Where `field` stands; the law's name for one that nobody stated."""
+        return self.places.get(field) or self.places.get("name") or NOWHERE
 
     @cached_property
     def digest(self) -> str:
