@@ -66,7 +66,8 @@ def long_text(principle: Principle, law: Constitution) -> Iterator[Fault]:
     Fails:
         {text: "Answers must not shout, and must not whistle, and must not sing, and must not hum, and must not
           clap, and must not stamp, and must not drum, and must not knock, and must not ring, and must not
-          rattle, and must not bang, and must not roar, and must not howl, and must not bark, and must not crow."}
+          rattle, and must not bang, and must not roar, and must not howl, and must not bark, and must not crow,
+          and must not hoot, and must not hiss, and must not buzz."}
     Passes:
         {text: Answers must not shout.}
     """
