@@ -158,13 +158,14 @@ class LogReader:
                 make_receipt(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data), note, tree) for leaf in leaves
             )
 
-    def prove_consistency(self, size: int) -> list[bytes]:
-        """The proof that the latest head only appends to the one of `size` records (RFC 6962, 2.1.2)."""
+    def prove_consistency(self, size: int, to: int | None = None) -> list[bytes]:
+        """The proof that the head of `to` records (the latest) only appends to the one of `size` (RFC 6962, 2.1.2)."""
         with storage.errors(self._where / "log.db"):
             latest, _ = self._head()
-            if not 0 < size <= latest:
-                raise LogError(f"the log has {latest} records; there is no proof from a head of {size}")
-            return merkle.consistency(size, latest, Tree.load(latest, self._store.tile).node)
+            end = latest if to is None else to
+            if not 0 < size <= end <= latest:
+                raise LogError(f"the log has {latest} records; there is no proof from a head of {size} to one of {end}")
+            return merkle.consistency(size, end, Tree.load(latest, self._store.tile).node)
 
     def _head(self) -> tuple[int, str]:
         with storage.errors(self._where / "log.db"):

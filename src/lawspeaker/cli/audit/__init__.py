@@ -7,6 +7,7 @@ from lawspeaker.cli.audit.export import export_command
 from lawspeaker.cli.audit.maintain import maintain_command
 from lawspeaker.cli.audit.show import prove_command, show_command
 from lawspeaker.cli.audit.verify import verify_command
+from lawspeaker.cli.audit.witness import publish_command, witness_command
 
 
 @click.group()
@@ -22,5 +23,7 @@ for _each in (
     erase_command,
     hold_command,
     maintain_command,
+    publish_command,
+    witness_command,
 ):
     command.add_command(_each)
