@@ -40,12 +40,13 @@ def _principles(law: Constitution, rule: Rule) -> list[str]:
 
 def _rule(rule: Rule, principles: list[str]) -> str:
     judged = "\n".join(f"- {_line(judgement.__doc__)}" for judgement in rule.judgements)
-    used = " and ".join(f"`{id}`" for id in principles)
+    names = " and ".join(f"`{id}`" for id in principles)
+    used = f"In `infrastructure` it is used by {names}." if names else ""
     return f"""# `terraform`: `{rule.id}`
 
 {rule.doc}
 
-In a constitution: `checks: [{{terraform: [{rule.id}]}}]`. {f"In `infrastructure` it is used by {used}." if used else ""}
+In a constitution: `checks: [{{terraform: [{rule.id}]}}]`. {used}
 
 What it looks at:
 

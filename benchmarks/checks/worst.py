@@ -19,7 +19,12 @@ from lawspeaker.exchange import Exchange, Message, Text
 from lawspeaker.finding import combine
 
 _BUCKET: Final = 'resource "aws_s3_bucket_acl" "b" {\n  acl = "public-read"\n}\n'
-_GROUP: Final = 'resource "aws_security_group_rule" "r" {\n  type = "ingress"\n  from_port = 22\n  to_port = 22\n  protocol = "tcp"\n'
+_GROUP: Final = """resource "aws_security_group_rule" "r" {
+  type = "ingress"
+  from_port = 22
+  to_port = 22
+  protocol = "tcp"
+"""
 
 
 def _own_source() -> str:
