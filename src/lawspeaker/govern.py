@@ -55,8 +55,9 @@ class Governor(msgspec.Struct, frozen=True):
     """Everything that stays the same from one exchange to the next.
 
     `judge` answers what only a model can judge (None: such principles are inconclusive). `rounds` bounds the
-    revisions, `budget` (seconds) one assessment. `client` names who asks, where somebody does. `observe` is told each
-    stage as it begins.
+    revisions, `budget` (seconds) one assessment. `client` names who asks, where somebody does. In `shadow`,
+    everything is judged and recorded, and the draft is given out as it came: the record says what would have been
+    done. `observe` is told each stage as it begins.
     """
 
     constitution: Constitution
@@ -69,6 +70,7 @@ class Governor(msgspec.Struct, frozen=True):
     budget: float = 30.0
     tenant: str = "default"
     client: str = ""
+    shadow: bool = False
     observe: Callable[[str], None] = lambda stage: None
 
     @property
@@ -91,15 +93,19 @@ class Governor(msgspec.Struct, frozen=True):
         """
         subject = await self._opened(exchange, subject or new_id(), tools)
         screened = await self._assess(_with_tools(exchange.request, tools), "request")
-        if decide(screened.findings, self.constitution).action != "release":
+        stopped = decide(screened.findings, self.constitution).action != "release"
+        if stopped and not self.shadow:
             undrafted = Corrected(exchange.request, screened.findings, (screened,), revised=False)
             return await self._close(subject, undrafted)
         drafted, draft = await self._draft(subject, exchange, tools)
+        if stopped:
+            undrafted = Corrected(drafted, screened.findings, (screened, *draft), revised=False)
+            return await self._close(subject, undrafted, drafted)
         found = await self._assess(drafted, "draft")
         corrected = await self._corrector().correct(drafted, found.findings)
         history = (screened, *draft, found, *corrected.steps)
         corrected = msgspec.structs.replace(corrected, steps=history)
-        return await self._close(subject, await self._redacted(corrected))
+        return await self._close(subject, await self._redacted(corrected), drafted if self.shadow else None)
 
     async def _opened(self, exchange: Exchange, subject: str, tools: Sequence[Tool]) -> str:
         """Record what is about to happen, and by whose means; the subject's id."""
@@ -156,10 +162,16 @@ class Governor(msgspec.Struct, frozen=True):
         again = await self._assess(exchange, "redaction")
         return Corrected(exchange, again.findings, (*now.steps, Redaction(cut, exchange.answer), again), now.revised)
 
-    async def _close(self, subject: str, now: Corrected) -> Governed:
-        """Decide, record, and only then hand out."""
+    async def _close(self, subject: str, now: Corrected, untouched: Exchange | None = None) -> Governed:
+        """Decide, record, and only then hand out; what is handed out of a shadow is the exchange `untouched`."""
         decision = decide(now.findings, self.constitution)
         redacted = any(isinstance(step, Redaction) for step in now.steps)
+        shadow: dict[str, object] = {}
+        if untouched is not None:
+            would = {"action": decision.action, "because": decision.because[:_MOST_IDS]}
+            shadow = {"shadow": {**would, "revised": now.revised, "redacted": redacted}}
+            decision, redacted = Decision("release"), False
+            now = msgspec.structs.replace(now, exchange=untouched, revised=False)
         outcomes = by_principle(now.findings)
         facts: dict[str, object] = {
             "action": decision.action,
@@ -171,6 +183,7 @@ class Governor(msgspec.Struct, frozen=True):
             "findings": _shown(now.steps)[:_MOST_FINDINGS],
             "steps": [_outline(step) for step in now.steps][:_MOST_STEPS],
             "models": self.models,
+            **shadow,
         }
         self.observe("record")
         texts = {"exchange": now.exchange, "steps": now.steps, "outcomes": outcomes}

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "audit": "Verify the log, show, prove and export records, erase texts.",
     "review": "Rule on what was escalated.",
     "access": "Keys for the gateway's clients: add, list, revoke.",
+    "report": "What was done, or would have been done, by principle.",
     "serve": "Put the constitution in front of a model: the gateway.",
 }
 

@@ -30,6 +30,7 @@ _EXAMPLE = "Write Terraform for an S3 bucket that holds our invoices."
 @click.option("--judge", metavar="MODEL", help="Who decides what no check can. Default: nobody; that is inconclusive.")
 @constitution_option
 @click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
+@click.option("--shadow", is_flag=True, help="Judge and record, change nothing: see `lawspeaker report`.")
 @click.option("--timeout", type=Finite(0.1, 3600), default=60.0, show_default=True, help="Seconds per model call.")
 def command(
     host: str,
@@ -39,6 +40,7 @@ def command(
     judge: str | None,
     laws: tuple[str, ...],
     rounds: int,
+    shadow: bool,
     timeout: float,
 ) -> int:
     """Serve a model under a constitution, in the protocols of OpenAI and Anthropic.
@@ -55,7 +57,7 @@ def command(
                 " with `lawspeaker access add NAME`"
             )
         with listen(host, port) as sock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(host, sock, keys, law, (upstream, critic or upstream, judge), rounds, timeout))
+            runner.run(_serve(host, sock, keys, law, (upstream, critic or upstream, judge), rounds, timeout, shadow))
     words().print("stopped")
     return 0
 
@@ -68,6 +70,7 @@ async def _serve(
     cast: tuple[str, str, str | None],
     rounds: int,
     timeout: float,
+    shadow: bool,
 ) -> None:
     model, critic, judge = cast
     opened = {address: open_model(address) for address in cast if address}
@@ -81,6 +84,7 @@ async def _serve(
                 judge=opened[judge] if judge else None,
                 sampling=Sampling(timeout=timeout),
                 rounds=rounds,
+                shadow=shadow,
             )
             name = route_name(model)
             hosts = loopback_names(host) if is_loopback(host) else None
@@ -88,18 +92,20 @@ async def _serve(
             routes = Routes({name: Route(name, governor)})
             gateway = Gateway(routes, authenticate, log, hosts=hosts)
             base = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
-            await serve(gateway, sock, lambda: _tell(base, name, law, needs_key=keys is not None))
+            await serve(gateway, sock, lambda: _tell(base, name, law, keys is not None, shadow))
     finally:
         for each in opened.values():
             await each.close()
 
 
-def _tell(base: str, name: str, law: Constitution, *, needs_key: bool) -> None:
+def _tell(base: str, name: str, law: Constitution, needs_key: bool, shadow: bool) -> None:
     """Say that it runs, and three lines that try it."""
     console, out = words(), page()
     console.print(f"[bold]{inert(name)}[/] under {inert(law.name)} {inert(law.version)} at {base}")
     who = "Access keys are asked for" if needs_key else "No access keys: whoever reaches this address is served"
     console.print(f"[dim]{who}{'' if needs_key else ', with any key'}. Ctrl-C stops.[/]")
+    if shadow:
+        console.print("[yellow]Shadow: everything is judged and recorded, and nothing is changed.[/]")
     ask = f'[{{"role": "user", "content": "{_EXAMPLE}"}}]'
     for line in (
         f'curl {base}/v1/chat/completions --json \'{{"model": "{name}", "messages": {ask}}}\'',
