@@ -78,3 +78,35 @@ def test_the_examples_in_the_manual_load() -> None:
     assert len(whole[0].splitlines()) == 12
     assert len(first.principles) == len(LARGEST.principles) + 1
     assert tightened.principle("encryption-at-rest").severity == "critical"
+
+
+OWN = ("agents", "assistant")  # what they hold beyond a base
+_OF_OWN = [
+    (name, principle)
+    for name in OWN
+    for principle in LAWS[name].principles
+    if principle.place().path == f"bundled/{name}.yaml"
+]
+
+
+@pytest.mark.parametrize(("name", "principle"), _OF_OWN, ids=lambda each: getattr(each, "id", each))
+def test_agents_and_assistant_are_whole(name: str, principle: Principle) -> None:
+    assert all([principle.because, principle.critique, principle.revision, principle.checks, principle.maps_to])
+    assert sum(case.expect == "violated" for case in principle.cases) >= 3
+    assert sum(case.expect == "upheld" for case in principle.cases) >= 3
+    assert any(case.borderline for case in principle.cases)
+    judged = all(check.kind == "judge" for check in principle.checks)
+    assert judged == (name == "assistant")
+    assert not (judged and principle.severity == "critical")
+    if not judged:
+        assert [(case.name, outcome(principle, case)) for case in principle.cases] == [
+            (case.name, case.expect) for case in principle.cases
+        ]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_complies_violates_no_other_principle_of_its_law(name: str) -> None:
+    for principle in LAWS[name].principles:
+        for case in (case for case in principle.cases if case.expect == "upheld"):
+            others = [other.id for other in LAWS[name].principles if outcome(other, case) == "violated"]
+            assert others == [], case.name
