@@ -15,6 +15,7 @@ from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.terraform.commands import command_module
 from lawspeaker.checks.terraform.drawn import Drawn, Reader
 from lawspeaker.checks.terraform.plan import plan
+from lawspeaker.checks.terraform.templates import cloudformation
 from lawspeaker.exchange import Segment
 from lawspeaker.finding import Span
 
@@ -39,6 +40,8 @@ _FOREIGN: Final = (
 _PATTERNS: Final = PatternSet([pattern for _, pattern in _FOREIGN], at_once=True)
 # What can be read all the same, and all of it.
 _READERS: Final[Mapping[str, Reader]] = {_PLAN: plan}
+# What can be read in part: it may violate, and the rest of it is undecided.
+_PARTLY: Final[Mapping[str, Reader]] = {"CloudFormation": cloudformation}
 # A command has one of these words, so most texts need no closer look.
 _TOOLS: Final = re.compile(r"\b(?:aws|gcloud|gsutil|az)(?:\.cmd|\.exe)?[ \t]")
 
@@ -56,6 +59,9 @@ def foreign(segment: Segment, texts: list[str]) -> Iterator[Foreign | Drawn]:
     for reading in _places(segment, texts):
         for language in _languages(reading.text):
             read = _READERS[language](reading.text) if language in _READERS else None
+            part = _PARTLY[language](reading.text) if language in _PARTLY else None
+            if part:
+                yield Drawn(reading, part, False)
             if read:
                 yield Drawn(reading, read, True)
             elif language not in seen:
