@@ -2,27 +2,32 @@
 
 import asyncio
 import socket
+from pathlib import Path
 
 import click
 import uvloop
 
 from lawspeaker.access import Keyring
-from lawspeaker.audit.log import open_log
+from lawspeaker.audit.log import AsyncLog, open_log
 from lawspeaker.cli.context import Finite, constitution_option, home, inert, load_law, page, words
-from lawspeaker.constitution.schema import Constitution
-from lawspeaker.errors import InputError
+from lawspeaker.errors import InputError, ModelConfigError
 from lawspeaker.gateway.app import Gateway
+from lawspeaker.gateway.config import RouteConfig, load_config
 from lawspeaker.gateway.keys import by_key
 from lawspeaker.gateway.routes import Route, Routes, anybody, route_name
 from lawspeaker.gateway.server import is_loopback, listen, loopback_names, serve
 from lawspeaker.govern import Governor
 from lawspeaker.models.address import open_model
-from lawspeaker.models.base import Sampling
+from lawspeaker.models.base import Model, Sampling
 
 _EXAMPLE = "Write Terraform for an S3 bucket that holds our invoices."
 
 
+_OF_ROUTES = ("upstream", "critic", "judge", "laws", "rounds", "shadow", "timeout")
+
+
 @click.command()
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Routes, as in lawspeaker.yaml.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 is any free one.")
 @click.option("--upstream", default="nano", show_default=True, metavar="MODEL", help="Who answers and revises.")
@@ -32,7 +37,10 @@ _EXAMPLE = "Write Terraform for an S3 bucket that holds our invoices."
 @click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
 @click.option("--shadow", is_flag=True, help="Judge and record, change nothing: see `lawspeaker report`.")
 @click.option("--timeout", type=Finite(0.1, 3600), default=60.0, show_default=True, help="Seconds per model call.")
+@click.pass_context
 def command(
+    ctx: click.Context,
+    config: Path | None,
     host: str,
     port: int,
     upstream: str,
@@ -48,7 +56,10 @@ def command(
     A client changes its base URL and nothing else. Every request and every answer is judged; what may not be said is
     revised, redacted, held for a person or refused, and each decision is on record.
     """
-    law = load_law(laws)
+    routes = _configured(ctx, config)
+    if not routes:
+        cast = (upstream, critic or upstream, judge)
+        routes = (RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, {}),)
     with Keyring(home()) as keyring:
         keys = keyring if keyring.keys() else None
         if keys is None and not is_loopback(host):
@@ -57,55 +68,75 @@ def command(
                 " with `lawspeaker access add NAME`"
             )
         with listen(host, port) as sock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(host, sock, keys, law, (upstream, critic or upstream, judge), rounds, timeout, shadow))
+            runner.run(_serve(host, sock, keys, routes))
     words().print("stopped")
     return 0
 
 
-async def _serve(
-    host: str,
-    sock: socket.socket,
-    keys: Keyring | None,
-    law: Constitution,
-    cast: tuple[str, str, str | None],
-    rounds: int,
-    timeout: float,
-    shadow: bool,
-) -> None:
-    model, critic, judge = cast
-    opened = {address: open_model(address) for address in cast if address}
+def _configured(ctx: click.Context, config: Path | None) -> tuple[RouteConfig, ...]:
+    """The routes of `--config`; none without it."""
+    if config is None:
+        return ()
+    for name in _OF_ROUTES:
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            option = "constitution" if name == "laws" else name
+            raise InputError(f"--{option} and --config: what a route is like stands in {config}")
+    return load_config(config)
+
+
+async def _serve(host: str, sock: socket.socket, keys: Keyring | None, routes: tuple[RouteConfig, ...]) -> None:
+    opened: dict[str, Model] = {}
     try:
+        for route in routes:
+            _open(route, opened)
         async with await open_log(home()) as log:
-            governor = Governor(
-                law,
-                opened[model],
-                opened[critic],
-                log,
-                judge=opened[judge] if judge else None,
-                sampling=Sampling(timeout=timeout),
-                rounds=rounds,
-                shadow=shadow,
-            )
-            name = route_name(model)
+            named = {route.name: Route(route.name, _governor(route, opened, log)) for route in routes}
             hosts = loopback_names(host) if is_loopback(host) else None
-            authenticate = by_key(keys) if keys else anybody
-            routes = Routes({name: Route(name, governor)})
-            gateway = Gateway(routes, authenticate, log, hosts=hosts)
+            gateway = Gateway(Routes(named), by_key(keys) if keys else anybody, log, hosts=hosts)
             base = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
-            await serve(gateway, sock, lambda: _tell(base, name, law, keys is not None, shadow))
+            await serve(gateway, sock, lambda: _tell(base, routes, keys is not None))
     finally:
         for each in opened.values():
             await each.close()
 
 
-def _tell(base: str, name: str, law: Constitution, needs_key: bool, shadow: bool) -> None:
+def _open(route: RouteConfig, opened: dict[str, Model]) -> None:
+    """Open the models of `route`; what is wrong with one is said with its place, if it has one."""
+    for part, address in (("model", route.model), ("critic", route.critic), ("judge", route.judge)):
+        if address is None or address in opened:
+            continue
+        try:
+            opened[address] = open_model(address)
+        except ModelConfigError as error:
+            if part not in route.places:
+                raise
+            raise route.places[part].error(str(error)) from None
+
+
+def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Governor:
+    return Governor(
+        route.law,
+        opened[route.model],
+        opened[route.critic],
+        log,
+        judge=opened[route.judge] if route.judge else None,
+        sampling=Sampling(timeout=route.timeout),
+        rounds=route.rounds,
+        shadow=route.shadow,
+    )
+
+
+def _tell(base: str, routes: tuple[RouteConfig, ...], needs_key: bool) -> None:
     """Say that it runs, and three lines that try it."""
     console, out = words(), page()
-    console.print(f"[bold]{inert(name)}[/] under {inert(law.name)} {inert(law.version)} at {base}")
+    name = routes[0].name
+    for route in routes:
+        law = f"{inert(route.law.name)} {inert(route.law.version)}"
+        console.print(f"[bold]{inert(route.name)}[/] under {law} at {base}")
+        if route.shadow:
+            console.print("[yellow]  in shadow: everything is judged and recorded, and nothing is changed[/]")
     who = "Access keys are asked for" if needs_key else "No access keys: whoever reaches this address is served"
     console.print(f"[dim]{who}{'' if needs_key else ', with any key'}. Ctrl-C stops.[/]")
-    if shadow:
-        console.print("[yellow]Shadow: everything is judged and recorded, and nothing is changed.[/]")
     ask = f'[{{"role": "user", "content": "{_EXAMPLE}"}}]'
     for line in (
         f'curl {base}/v1/chat/completions --json \'{{"model": "{name}", "messages": {ask}}}\'',

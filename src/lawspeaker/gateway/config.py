@@ -1,0 +1,114 @@
+"""`lawspeaker.yaml`: the routes of a deployment, read strictly.
+
+    routes:
+      - name: assistant              # what requests give as their model
+        model: openai:gpt-5          # who answers and revises
+        constitution: [infrastructure, data-protection]
+        critic: anthropic:claude-sonnet-4-5   # default: the model
+        judge: openai:gpt-5          # default: nobody
+        rounds: 2
+        timeout: 60                  # seconds for each call of a model
+        shadow: true                 # judge and record, change nothing
+
+Every mistake is one line with its place. No key stands here: they come from the environment.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.constitution import read
+from lawspeaker.constitution.compose import combine
+from lawspeaker.constitution.load import load
+from lawspeaker.constitution.schema import Constitution
+from lawspeaker.constitution.source import MAX_BYTES, Node, Place, parse, too_big
+from lawspeaker.errors import ConstitutionError, InputError
+
+_ROUTE: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "shadow")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
+
+
+class RouteConfig(msgspec.Struct, frozen=True):
+    """One route as configured; models are addresses, and `places` says where each stands."""
+
+    name: str
+    law: Constitution
+    model: str
+    critic: str
+    judge: str | None
+    rounds: int
+    timeout: float
+    shadow: bool
+    places: dict[str, Place]
+
+
+def load_config(path: Path) -> tuple[RouteConfig, ...]:
+    """The routes in the file at `path`. Raises `ConstitutionError` with the place, or `InputError`."""
+    try:
+        data = path.read_bytes()
+        text = data.decode()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give a configuration that can be read") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8") from None
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{path}: {too_big(len(data))}")
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; a configuration has routes")
+    found = read.fields(parse(text, str(path)), "a configuration", ("routes",), ("routes",))
+    routes: dict[str, RouteConfig] = {}
+    for node in read.items(found["routes"]):
+        route = _route(node, path)
+        if route.name in routes:
+            raise route.places["name"].error(f"the route '{route.name}' is here twice; a name leads to one route")
+        routes[route.name] = route
+    if not routes:
+        raise found["routes"].place.error("the list is empty; name at least one route")
+    return tuple(routes.values())
+
+
+def _route(node: Node, path: Path) -> RouteConfig:
+    found = read.fields(node, "a route", _ROUTE, ("name", "model", "constitution"))
+    name = read.text(found["name"])
+    if not _NAME.fullmatch(name):
+        raise found["name"].place.error("a route's name is up to 128 letters, digits and the signs . _ : / -")
+    model = read.text(found["model"])
+    return RouteConfig(
+        name,
+        _law(found["constitution"], path.parent),
+        model,
+        read.text(found["critic"]) if "critic" in found else model,
+        read.text(found["judge"]) if "judge" in found else None,
+        int(_number(found["rounds"], 0, 8, whole=True)) if "rounds" in found else 2,
+        _number(found["timeout"], 0.1, 3600) if "timeout" in found else 60.0,
+        read.flag(found["shadow"]) if "shadow" in found else False,
+        {field: value.place for field, value in found.items()},
+    )
+
+
+def _law(node: Node, folder: Path) -> Constitution:
+    """Bundled names, and files that are looked for from the configuration's folder."""
+    nodes = read.items(node) if isinstance(node.value, tuple) else (node,)
+    laws = []
+    for each in nodes:
+        name = read.text(each)
+        beside = folder / name
+        try:
+            laws.append(load(str(beside) if beside.is_file() else name, kinds=KINDS))
+        except ConstitutionError as error:
+            if error.path and error.line:
+                raise
+            raise each.place.error(error.what) from None
+    if not laws:
+        raise node.place.error("the list is empty; a route has at least one constitution")
+    return combine(laws)
+
+
+def _number(node: Node, low: float, high: float, *, whole: bool = False) -> float:
+    value = node.value
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
+        raise node.place.error(f"expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+    return float(value)
