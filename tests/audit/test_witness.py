@@ -2,22 +2,17 @@
 
 import asyncio
 import socket
-import subprocess
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 
 from lawspeaker.audit import cosign, merkle
 from lawspeaker.audit.checkpoint import Checkpoint, Signer
 from lawspeaker.audit.merkle import hash_leaf
-from lawspeaker.audit.reader import LogReader, read_vkeys
+from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.tiles import Tree
 from lawspeaker.audit.witness import Cosigner, CosignerKey, Witness, cosignatures, open_witness, request_body
 from lawspeaker.errors import LogError
 from tests.audit.logs import make_log
-from tests.cli.conftest import PROGRAM, cli  # noqa: F401
 
 LOG = Signer("example.org/log", bytes(32))
 FORKS = 100
@@ -123,50 +118,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def test_the_program_publishes_only_what_was_cosigned(tmp_path, cli, work: Path):
-    home, port = tmp_path / "home", free_port()
-    make_log(home, 3)
-    key = read_vkeys(home)[0]
-    command = [PROGRAM, "audit", "witness", "--log", key, "--folder", str(tmp_path / "w"), "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert server.stdout is not None
-        vkey = server.stdout.readline().strip()
-        url = f"http://127.0.0.1:{port}"
-        wait_for(url)
-        asked = ("--witness", f"{url}={vkey}", "--require-witness", "1", "--to", "copy")
-        for size in (3, 5):
-            done = cli("audit", "publish", *asked, home=str(home))
-            assert (done.returncode, done.stderr) == (0, "")
-            note = (work / "copy").read_text()
-            assert note.split("\n")[1] == str(size)
-            assert len(cosignatures(note, [CosignerKey(vkey)])) == 1
-            assert cli("audit", "verify", "--key", key, "--since", "copy", home=str(home)).returncode == 0
-            make_log(home, 2)
-    finally:
-        server.terminate()
-        server.wait(10)
-        if server.stdout:
-            server.stdout.close()
-    before = (work / "copy").read_text()
-    done = cli("audit", "publish", *asked, home=str(home))
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "1 are required" in done.stderr
-    assert (work / "copy").read_text() == before
-
-
-def wait_for(url: str) -> None:
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the witness does not answer")
 
 
 def test_a_place_that_cannot_be_reached_is_named(tmp_path):

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "diff": "What changed in the law, and whether it tightens or loosens.",
     "test": "Run a constitution's cases against its checks.",
     "audit": "Verify the log, show, prove and export records, erase texts.",
+    "keys": "Make the log's keys.",
     "review": "Rule on what was escalated.",
     "access": "Keys for the gateway's clients: add, list, revoke.",
     "report": "What was done, or would have been done, by principle.",

@@ -1,0 +1,60 @@
+"""`lawspeaker keys`: the log's keys."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from lawspeaker.audit.log import open_log
+from lawspeaker.audit.reader import read_vkeys
+from lawspeaker.cli.context import home, page, words
+from lawspeaker.errors import InputError
+
+
+@click.group()
+def command() -> None:
+    """Make the log's keys."""
+
+
+@command.command("init")
+@click.option("--vault-key", metavar="FILE", help="Keep the key that opens texts there: another disk, another person.")
+def init_command(vault_key: str | None) -> int:
+    """Make the log and its keys, and print the public one. Keep that where the log's keeper cannot write."""
+    folder = home() / "keys"
+    if (folder / "log.vkey").exists():
+        raise InputError(f"{folder}: the log has its keys already")
+    target = _free(vault_key) if vault_key is not None else None
+    asyncio.run(_make())
+    if target is not None:
+        _move(folder / "vault.key", target)
+    page().print(read_vkeys(home())[0])
+    words().print(f"signing key {folder / 'log.key'}, vault key {target or folder / 'vault.key'}: back up both, apart")
+    return 0
+
+
+async def _make() -> None:
+    async with await open_log(home()):
+        pass
+
+
+def _free(text: str) -> Path:
+    path = Path(text).absolute()
+    if path.exists() or not path.parent.is_dir():
+        raise InputError(f"--vault-key {text[:200]}: there must be a folder, and no such file in it yet")
+    return path
+
+
+def _move(key: Path, target: Path) -> None:
+    """Move the key and leave a link. Written and synced there first, so that no moment is without it."""
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key.read_bytes())
+            file.flush()
+            os.fsync(descriptor)
+        link = key.with_name("vault.key.tmp")
+        link.symlink_to(target)
+        link.rename(key)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--vault-key {target}: {getattr(error, 'strerror', None) or error}") from None

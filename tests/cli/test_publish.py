@@ -1,0 +1,85 @@
+"""`audit witness` and `audit publish`, as two programs; `keys init`."""
+
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from lawspeaker.audit.reader import read_vkeys
+from lawspeaker.audit.witness import CosignerKey, cosignatures
+from tests.audit.logs import make_log
+from tests.audit.test_witness import free_port
+from tests.cli.conftest import PROGRAM
+
+
+def test_the_program_publishes_only_what_was_cosigned(tmp_path, cli, work: Path):
+    home, port = tmp_path / "home", free_port()
+    make_log(home, 3)
+    key = read_vkeys(home)[0]
+    command = [PROGRAM, "audit", "witness", "--log", key, "--folder", str(tmp_path / "w"), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        vkey = server.stdout.readline().strip()
+        url = f"http://127.0.0.1:{port}"
+        wait_for(url)
+        asked = ("--witness", f"{url}={vkey}", "--require-witness", "1", "--to", "copy")
+        for size in (3, 5):
+            done = cli("audit", "publish", *asked, home=str(home))
+            assert (done.returncode, done.stderr) == (0, "")
+            note = (work / "copy").read_text()
+            assert note.split("\n")[1] == str(size)
+            assert len(cosignatures(note, [CosignerKey(vkey)])) == 1
+            assert cli("audit", "verify", "--key", key, "--since", "copy", home=str(home)).returncode == 0
+            make_log(home, 2)
+    finally:
+        server.terminate()
+        server.wait(10)
+        if server.stdout:
+            server.stdout.close()
+    before = (work / "copy").read_text()
+    done = cli("audit", "publish", *asked, home=str(home))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "1 are required" in done.stderr
+    assert (work / "copy").read_text() == before
+
+
+def wait_for(url: str) -> None:
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the witness does not answer")
+
+
+def test_keys_are_made_with_the_vault_key_somewhere_else(cli, work: Path):
+    vault = work / "safe" / "vault.key"
+    vault.parent.mkdir()
+    done = cli("keys", "init", "--vault-key", str(vault), home=str(work / "home"))
+    assert (done.returncode, done.stdout.count("+")) == (0, done.stdout.strip().count("+"))
+    assert done.stdout.split()[0] == read_vkeys(work / "home")[0]
+    assert vault.read_text().startswith("VAULT+KEY+")
+    assert vault.stat().st_mode & 0o777 == 0o600
+    assert not (work / "home" / "keys" / "vault.key").read_bytes().startswith(b"PRIVATE")
+    assert (work / "home" / "keys" / "vault.key").is_symlink()
+    make_log(work / "home", 2)
+    assert cli("audit", "verify", home=str(work / "home")).returncode == 0
+    again = cli("keys", "init", home=str(work / "home"))
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    vault.rename(work / "away")
+    assert "were not checked, for want of the vault key" in cli("audit", "verify", home=str(work / "home")).stderr
+    refused = cli("audit", "maintain", "--keep", "1", home=str(work / "home"))
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_a_vault_key_is_never_written_over(cli, work: Path):
+    (work / "there").write_text("mine")
+    done = cli("keys", "init", "--vault-key", "there", home=str(work / "home"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert (work / "there").read_text() == "mine"
+    assert not (work / "home" / "keys").exists()
