@@ -49,8 +49,11 @@ RULE: Final = Rule(
     (written_secrets,),
     r"(?i)password|secret|token|_key\b|user_data|environment",
     r"(?!)",  # what is handed to a module is read like any other attribute
-    doc="""Passwords, keys and tokens must not stand in the program: not as a value whose name says what it is, not in the
-default of a variable, not in user data, and not as a token of a documented format anywhere.""",
+    doc=(
+        "Passwords, keys and tokens must not stand in the program: not as a value whose name says what it is, "
+        "not in the default of a variable, not in user data, and not as a token of a documented format "
+        "anywhere."
+    ),
     violating="""resource "aws_db_instance" "d" {
   engine   = "postgres"
   password = "Kestrel-Harbour-41"

@@ -19,6 +19,7 @@ _PUBLICLY_ACCESSIBLE: Final = (
     "aws_docdb_cluster_instance",
     "aws_dms_replication_instance",
     "aws_mq_broker",
+    "nifcloud_db_instance",
 )
 _SEARCH: Final = ("aws_elasticsearch_domain", "aws_opensearch_domain")
 _AZURE_SERVERS: Final = (
@@ -39,6 +40,12 @@ _AZURE_FIREWALLS: Final = (
     "azurerm_sql_firewall_rule",
     "azurerm_redis_firewall_rule",
 )
+_SHARED: Final = {
+    "aws_ami_launch_permission": ("group",),
+    "aws_snapshot_create_volume_permission": ("group", "account_id"),
+    "aws_db_snapshot": ("shared_accounts",),
+    "aws_db_cluster_snapshot": ("shared_accounts",),
+}
 _NETWORK_RULES: Final = "_firewall_rule", "_virtual_network_rule"
 
 
@@ -91,14 +98,39 @@ def azure_endpoint(module: Module) -> Iterator[Verdict]:
         yield from each(resource, iter(wrong if open_wide else []))
 
 
+def nifcloud(module: Module) -> Iterator[Verdict]:
+    """A group of a NIFCLOUD database that lets every address in."""
+    for resource in module.of("nifcloud_db_security_group"):
+        wrong = (
+            violated(resource, "the group lets the whole internet in", rule.at("cidr_ip"))
+            for rule in resource.children("rule")
+            if is_everyone(rule.get("cidr_ip")) is True
+        )
+        yield from each(resource, wrong)
+
+
+def snapshots(module: Module) -> Iterator[Verdict]:
+    """A snapshot or machine image that is shared with everybody."""
+    for type, names in _SHARED.items():
+        for resource in module.of(type):
+            wrong = (
+                violated(resource, "everybody may copy it", resource.at(name))
+                for name in names
+                if "all" in [leaf for leaf in leaves(resource.get(name)) if isinstance(leaf, str)]
+            )
+            yield from each(resource, wrong)
+
+
 RULE: Final = Rule(
     "public-database",
-    (publicly_accessible, search_policy, cloud_sql, bigquery, azure_firewall, azure_endpoint),
-    r"aws_(?:db_|rds_|redshift|neptune|docdb|dms_|mq_|elasticsearch_|opensearch_)|google_sql_|google_bigquery_|"
+    (publicly_accessible, search_policy, cloud_sql, bigquery, azure_firewall, azure_endpoint, nifcloud, snapshots),
+    r"nifcloud_db_|aws_(?:ami_launch_permission|snapshot_create)|aws_(?:db_|rds_|redshift|neptune|docdb|dms_|mq_|elasticsearch_|opensearch_)|google_sql_|google_bigquery_|"
     r"azurerm_(?:postgresql|mysql|mariadb|mssql|sql|cosmosdb|redis)_",
     r"rds|aurora|database|postgres|mysql|sql|redshift|\bdb\b|_db\b|\bdb_",
-    doc="""Databases, brokers and search domains must not have an address or a firewall that lets the whole internet try the
-password.""",
+    doc=(
+        "Databases, brokers and search domains must not have an address or a firewall that lets the whole "
+        "internet try the password."
+    ),
     violating="""resource "aws_db_instance" "d" {
   engine              = "postgres"
   publicly_accessible = true

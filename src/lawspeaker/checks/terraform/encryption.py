@@ -4,12 +4,12 @@ Most services need a switch, and the switches are data here. A service that alwa
 DynamoDB, all of Google Cloud, Azure's disks) is upheld by being itself, unless a program switches it off.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.terraform.module import Body, Module, Resource
-from lawspeaker.checks.terraform.values import Unknown, Value, targets_of
+from lawspeaker.checks.terraform.values import Unknown, Value, document, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, upheld, violated
 
 _OFF: Final = (False, "false", "NONE", "Disabled", "DISABLED")
@@ -50,6 +50,8 @@ SWITCHES: Final = (
     Switch("aws_workspaces_workspace", "root_volume_encryption_enabled"),
     Switch("aws_workspaces_workspace", "user_volume_encryption_enabled"),
     Switch("aws_sqs_queue", "sqs_managed_sse_enabled", default="on"),
+    Switch("aws_athena_database", "encryption_option", ("encryption_configuration",)),
+    Switch("aws_sns_topic", "kms_master_key_id"),
     Switch("azurerm_managed_disk", "enabled", ("encryption_settings",), "on", skip=True),
     Switch("azurerm_data_lake_store", "encryption_state", default="on"),
 )
@@ -85,13 +87,52 @@ def always_on(module: Module) -> Iterator[Verdict]:
     yield from map(upheld, module.of(*_ALWAYS))
 
 
+def athena(module: Module) -> Iterator[Verdict]:
+    """A workgroup that says where results go, and not that they are encrypted."""
+    for resource in module.of("aws_athena_workgroup"):
+        bodies = nested(resource, ("configuration", "result_configuration"))
+        wrong = (
+            violated(resource, "its results are not encrypted at rest", body.place)
+            for body in bodies
+            if body.absent is None and not body.children("encryption_configuration")
+        )
+        yield from each(resource, wrong)
+
+
+def codebuild(module: Module) -> Iterator[Verdict]:
+    """A build whose artifacts are kept in the clear."""
+    for resource in module.of("aws_codebuild_project"):
+        wrong = (
+            violated(resource, "its artifacts are not encrypted at rest", body.at("encryption_disabled"))
+            for name in ("artifacts", "secondary_artifacts")
+            for body in resource.children(name)
+            if body.get("encryption_disabled") is True
+        )
+        yield from each(resource, wrong)
+
+
+def emr(module: Module) -> Iterator[Verdict]:
+    """A security configuration of EMR, which says in JSON what it encrypts."""
+    for resource in module.of("aws_emr_security_configuration"):
+        value, place = document(resource.get("configuration")), resource.at("configuration")
+        settings = value.get("EncryptionConfiguration") if isinstance(value, Mapping) else None
+        if isinstance(value, Unknown) and value.is_input:
+            yield undecided(resource, "whether it is encrypted at rest", value, place)
+        elif isinstance(settings, Mapping) and settings.get("EnableAtRestEncryption") is False:
+            yield violated(resource, "encryption at rest is switched off", place)
+        else:
+            yield upheld(resource)
+
+
 RULE: Final = Rule(
     "unencrypted-at-rest",
-    (switched_off, always_on),
-    "|".join(sorted({switch.type for switch in SWITCHES} | set(_ALWAYS))),
+    (switched_off, always_on, athena, codebuild, emr),
+    "|".join(sorted({switch.type for switch in SWITCHES} | set(_ALWAYS))) + "|aws_athena_|aws_codebuild_|aws_emr_",
     r"rds|aurora|database|postgres|mysql|\bdb\b|_db\b|\bdb_|ebs|efs|redshift|elasticache|redis|volume|encrypt",
-    doc="""Data stores must be encrypted at rest. Where a service needs a switch, it must be on; where it always encrypts, it
-must not be switched off. Who holds the key is not asked.""",
+    doc=(
+        "Data stores must be encrypted at rest. Where a service needs a switch, it must be on; where it "
+        "always encrypts, it must not be switched off. Who holds the key is not asked."
+    ),
     violating="""resource "aws_ebs_volume" "v" {
   availability_zone = "eu-central-1a"
   size              = 10

@@ -7,7 +7,7 @@ from typing import Final
 from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.terraform.module import Body, Module, Resource
 from lawspeaker.checks.terraform.policy import DOCUMENT, Statement, of_document, statements
-from lawspeaker.checks.terraform.values import Unknown, leaves, targets_of
+from lawspeaker.checks.terraform.values import Unknown, Value, leaves, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, violated
 
 _POLICIES: Final = (
@@ -25,6 +25,15 @@ _ATTACHMENTS: Final = (
     "aws_ssoadmin_managed_policy_attachment",
 )
 _RESOURCE_POLICIES: Final = ("aws_sqs_queue_policy", "aws_sns_topic_policy", "aws_sqs_queue", "aws_sns_topic")
+_GOOGLE_GRANTS: Final = tuple(
+    f"google_{level}_iam_{form}" for level in ("project", "folder", "organization") for form in ("member", "binding")
+)
+_BASIC_ROLES: Final = ("roles/owner", "roles/editor")
+# At the level of a project and above they lend every service account in it.
+_LENDING_ROLES: Final = ("roles/iam.serviceAccountUser", "roles/iam.serviceAccountTokenCreator")
+_AZURE_ALL: Final = frozenset(
+    {"*", *(f"microsoft.authorization/{what}" for what in ("*", "*/write", "roledefinitions/write"))}
+)
 _ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
 # A service in part or an action in nothing but wildcards: `?` is one like `*`, so `s3:?*` is every action of S3.
 _WILDCARD: Final = re.compile(r"[^:]*[*?][^:]*(?::.*)?|[^:]*:[*?]+", re.DOTALL)
@@ -73,23 +82,53 @@ def attachments(module: Module) -> Iterator[Verdict]:
 
 
 def azure_roles(module: Module) -> Iterator[Verdict]:
-    """An Azure role of one's own that allows `*`."""
+    """An Azure role of one's own that allows `*`, or to write roles, with which its holder allows itself the rest."""
     for resource in module.of("azurerm_role_definition"):
         wrong = (
-            violated(resource, "the role allows every action", body.at("actions"))
+            violated(resource, "the role allows every action, or to allow itself every action", body.at("actions"))
             for body in nested(resource, ("permissions",))
-            if "*" in [leaf for leaf in leaves(body.get("actions")) if isinstance(leaf, str)]
+            if not _AZURE_ALL.isdisjoint(leaf.lower() for leaf in leaves(body.get("actions")) if isinstance(leaf, str))
         )
         yield from each(resource, wrong)
 
 
+def google_roles(module: Module) -> Iterator[Verdict]:
+    """Google's basic roles, which hold thousands of permissions, and those that lend all accounts of a project."""
+    for type in _GOOGLE_GRANTS:
+        for resource in module.of(type):
+            role = resource.get("role")
+            what = "lends every service account" if role in _LENDING_ROLES else "allows nearly every action"
+            wrong = [violated(resource, f"{shown(str(role))} {what}", resource.at("role"))]
+            yield from each(resource, iter(wrong if role in (*_BASIC_ROLES, *_LENDING_ROLES) else []))
+    for resource in module.of("google_container_cluster"):
+        if resource.get("enable_legacy_abac") in (True, "true"):
+            yield violated(resource, "every service account may do everything in it", resource.at("enable_legacy_abac"))
+
+
+def held_policies(module: Module) -> Iterator[tuple[Resource, Iterator[Statement | Unknown]]]:
+    """Every policy of the module that a user, group or role holds, with its statements; one that lies in a document is
+    told of there."""
+    for resource in module.of(*_POLICIES):
+        name = "inline_policy" if resource.type.startswith("aws_ssoadmin") else "policy"
+        if not _in_document(resource.get(name), module):
+            yield resource, statements(resource.get(name), resource.at(name), module)
+    for resource in module.of("aws_iam_role"):
+        for body in resource.children("inline_policy"):
+            if not _in_document(body.get("policy"), module):
+                yield resource, statements(body.get("policy"), body.at("policy"), module)
+    for resource in module.of(DOCUMENT):
+        yield resource, of_document(resource, module)
+
+
 RULE: Final = Rule(
     "wildcard-action",
-    (policies, documents, queue_policies, attachments, azure_roles),
-    r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b",
+    (policies, documents, queue_policies, attachments, azure_roles, google_roles),
+    r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b|google_\w+_iam_",
     r"\biam|iam\b|polic(y|ies)|\broles?\b",
-    doc="""Policies must name the actions that are needed: no `*`, no whole service, no `NotAction` that allows the rest, no
-AdministratorAccess.""",
+    doc=(
+        "Policies must name the actions that are needed: no `*`, no whole service, no `NotAction` that allows "
+        "the rest, no AdministratorAccess."
+    ),
     violating="""data "aws_iam_policy_document" "d" {
   statement {
     actions   = ["s3:*"]
@@ -109,10 +148,14 @@ AdministratorAccess.""",
 
 def _policy(resource: Resource, body: Body, name: str, module: Module) -> Iterator[Verdict]:
     value = body.get(name)
-    sources = [module.at(target) for target in targets_of(value)]
-    if value is None or any(source is not None and source.type == DOCUMENT for source in sources):
+    if value is None or _in_document(value, module):
         return  # the document is judged where it stands
     yield from _judge(resource, statements(value, body.at(name), module))
+
+
+def _in_document(value: Value, module: Module) -> bool:
+    sources = map(module.at, targets_of(value))
+    return any(source is not None and source.type == DOCUMENT for source in sources)
 
 
 def _judge(resource: Resource, found: Iterator[Statement | Unknown], *, whoever: bool = False) -> Iterator[Verdict]:

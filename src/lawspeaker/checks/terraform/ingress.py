@@ -91,14 +91,63 @@ def other_firewalls(module: Module) -> Iterator[Verdict]:
             yield from each(resource, _judge(resource, [Opening((source,), protocol, (ports,), resource.place)]))
 
 
+def network_acl(module: Module) -> Iterator[Verdict]:
+    """AWS: an allowing entry of a network ACL, on its own or inside it."""
+    for resource in module.of("aws_network_acl_rule"):
+        if resource.get("egress") is not True and resource.get("rule_action") == "allow":
+            yield from each(resource, _judge(resource, [_aws(resource, ("cidr_block", "ipv6_cidr_block"))]))
+    for resource in module.of("aws_network_acl", "aws_default_network_acl"):
+        openings = [
+            _aws(rule, ("cidr_block", "ipv6_cidr_block"))
+            for rule in resource.children("ingress")
+            if rule.get("action") == "allow"
+        ]
+        yield from each(resource, _judge(resource, openings))
+
+
+def nifcloud(module: Module) -> Iterator[Verdict]:
+    """NIFCLOUD: a rule of a group, where one without ports is for all of them."""
+    for resource in module.of("nifcloud_security_group_rule"):
+        if resource.get("type") == "IN":
+            yield from each(resource, _judge(resource, [_plain(resource, resource.get("protocol"))]))
+    for resource in module.of("nifcloud_nas_security_group"):
+        openings = [_plain(rule, "ANY") for rule in resource.children("rule")]
+        yield from each(resource, _judge(resource, openings))
+
+
+def openstack_firewall(module: Module) -> Iterator[Verdict]:
+    """OpenStack: an allowing rule of a firewall; one without a source lets every address in."""
+    for resource in module.of("openstack_fw_rule_v1", "openstack_fw_rule_v2"):
+        if resource.get("action") == "allow" and resource.get("enabled") not in (False, "false"):
+            source = resource.get("source_ip_address")
+            opening = Opening(
+                ("0.0.0.0/0" if source is None else source,),
+                resource.get("protocol"),
+                _ports(resource.get("destination_port")),
+                resource.place,
+            )
+            yield from each(resource, _judge(resource, [opening]))
+
+
 RULE: Final = Rule(
     "open-admin-ingress",
-    (security_group, security_group_rule, google_firewall, azure_security_rule, other_firewalls),
-    r"aws_(?:default_|vpc_)?security_group|google_compute_firewall\b|azurerm_network_security_|digitalocean_firewall|"
+    (
+        security_group,
+        security_group_rule,
+        google_firewall,
+        azure_security_rule,
+        other_firewalls,
+        network_acl,
+        nifcloud,
+        openstack_firewall,
+    ),
+    r"aws_(?:default_|vpc_)?security_group|aws_(?:default_)?network_acl|nifcloud_|openstack_fw_rule|google_compute_firewall\b|azurerm_network_security_|digitalocean_firewall|"
     r"openstack_networking_secgroup",
     r"security.?group|\bsg\b|_sg\b|firewall|ingress",
-    doc="""Administration, database and cluster ports must not be open to every address, over IPv4 or IPv6, in one rule or in
-several that add up. Web ports may be.""",
+    doc=(
+        "Administration, database and cluster ports must not be open to every address, over IPv4 or IPv6, in "
+        "one rule or in several that add up. Web ports may be."
+    ),
     violating="""resource "aws_security_group" "s" {
   ingress {
     from_port   = 22
@@ -172,6 +221,11 @@ def _aws(rule: Body, sources: tuple[str, str]) -> Opening:
     ports = _range(rule.get("from_port"), rule.get("to_port"))
     open_at = next((name for name in sources if rule.get(name)), sources[0])
     return Opening(tuple(rule.get(name) for name in sources), protocol, (ports,), rule.at(open_at))
+
+
+def _plain(rule: Body, protocol: Value) -> Opening:
+    ports = _range(rule.get("from_port"), rule.get("to_port"))
+    return Opening((rule.get("cidr_ip"),), "any" if protocol is None else protocol, (ports,), rule.at("cidr_ip"))
 
 
 def _range(first: Value, last: Value) -> tuple[int, int] | Unknown:

@@ -48,6 +48,7 @@ class Statement(msgspec.Struct, frozen=True):
     effect: Value
     actions: Value
     not_actions: Value
+    resources: Value
     principals: Value
     condition: Value
     place: Place
@@ -125,6 +126,7 @@ def _from_json(item: Mapping[str, Value], place: Place) -> Statement:
         item.get("Effect"),
         item.get("Action"),
         item.get("NotAction"),
+        item.get("Resource"),
         item.get("Principal"),
         item.get("Condition") or {},
         place,
@@ -149,6 +151,7 @@ def _from_block(body: Body) -> Statement:
         "Allow" if effect is None else effect,
         body.get("actions"),
         body.get("not_actions"),
+        body.get("resources"),
         principals or None,
         condition,
         body.place,

@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from lawspeaker.checks.terraform import credentials, database, encryption, identity, ingress, storage
+from lawspeaker.checks.terraform import (
+    credentials,
+    database,
+    encryption,
+    endpoints,
+    escalation,
+    identity,
+    ingress,
+    storage,
+    transport,
+    trust,
+    upkeep,
+)
 from lawspeaker.checks.terraform.verdict import Rule
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
@@ -17,6 +29,15 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             encryption.RULE,
             credentials.RULE,
             identity.RULE,
+            escalation.RULE,
+            trust.RULE,
+            transport.RULE,
+            endpoints.RULE,
+            upkeep.METADATA,
+            upkeep.LOGS,
+            upkeep.RECOVERY,
+            upkeep.BLOCK,
+            upkeep.SOURCES,
         )
     }
 )

@@ -34,7 +34,7 @@ _WITH_ROLES: Final = ("google_storage_bucket_acl", "google_storage_default_objec
 
 def s3_acl(module: Module) -> Iterator[Verdict]:
     """An ACL for everyone, unless a public access block makes S3 refuse or ignore public ACLs."""
-    buckets = _Buckets(module)
+    buckets = Buckets(module)
     for resource in module.of(*_WITH_ACL):
         yield from each(resource, _unless_blocked(resource, _public_acl(resource), _ACL_SWITCHES, buckets))
 
@@ -43,11 +43,20 @@ def s3_policy(module: Module) -> Iterator[Verdict]:
     """A bucket policy that allows everyone, unless a public access block refuses or restricts public
     policies.
     """
-    buckets = _Buckets(module)
+    buckets = Buckets(module)
     for resource in module.of("aws_s3_bucket_policy", "aws_s3_bucket"):
         if resource.get("policy") is not None:
             found = _public_policy(resource, module)
             yield from each(resource, _unless_blocked(resource, found, _POLICY_SWITCHES, buckets))
+
+
+def with_acl(module: Module) -> frozenset[str]:
+    """The addresses of the buckets whose ACL the program states."""
+    buckets = Buckets(module)
+    found = {bucket.address for bucket in module.of("aws_s3_bucket") if bucket.get("acl") is not None}
+    for resource in module.of("aws_s3_bucket_acl"):
+        found.update(bucket.address for bucket in buckets.named(resource.get("bucket")))
+    return frozenset(found)
 
 
 def store_policy(module: Module) -> Iterator[Verdict]:
@@ -58,7 +67,7 @@ def store_policy(module: Module) -> Iterator[Verdict]:
 
 def gcs_members(module: Module) -> Iterator[Verdict]:
     """A role for `allUsers` or `allAuthenticatedUsers`, unless public access prevention is enforced."""
-    buckets = _Buckets(module)
+    buckets = Buckets(module)
     for types, names in (
         (_WITH_MEMBERS, ("member", "members")),
         (_WITH_ENTITY, ("entity",)),
@@ -124,9 +133,12 @@ RULE: Final = Rule(
     ),
     r"aws_(?:s3|ecr|backup|glacier|secretsmanager)_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
     r"s3|bucket|storage|blob|spaces",
-    doc="""Buckets, objects, containers, image repositories and other stores must not be readable or writable by everyone: no
-public ACL, no policy or role for everyone. A public access block (or its counterpart at Google and Azure) that takes the
-effect away counts; a condition counts where it ties the access to somebody.""",
+    doc=(
+        "Buckets, objects, containers, image repositories and other stores must not be readable or writable "
+        "by everyone: no public ACL, no policy or role for everyone. A public access block (or its "
+        "counterpart at Google and Azure) that takes the effect away counts; a condition counts where it ties "
+        "the access to somebody."
+    ),
     violating="""resource "aws_s3_bucket_acl" "b" {
   bucket = "acme-invoices"
   acl    = "public-read"
@@ -169,7 +181,7 @@ def _public_policy(resource: Resource, module: Module) -> Iterator[Verdict]:
             yield violated(resource, f"the policy gives everyone on the internet access to the {what}", place)
 
 
-class _Buckets:
+class Buckets:
     """The buckets of a module by name, and the public access blocks of each."""
 
     def __init__(self, module: Module) -> None:
@@ -226,7 +238,7 @@ def _key(address: str) -> str:
 
 
 def _unless_blocked(
-    resource: Resource, verdicts: Iterator[Verdict], switches: tuple[str, str], buckets: _Buckets
+    resource: Resource, verdicts: Iterator[Verdict], switches: tuple[str, str], buckets: Buckets
 ) -> Iterator[Verdict]:
     """`verdicts`, unless one of the `switches` of a public access block takes their effect away."""
     values = [_applied(block, switch) for block in buckets.blocks(resource) for switch in switches]

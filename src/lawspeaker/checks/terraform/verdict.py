@@ -22,8 +22,8 @@ Judgement = Callable[[Module], Iterator[Verdict]]
 class Rule(msgspec.Struct, frozen=True):
     """A rule: its id, the judgements that it is made of (each on other resource types), a pattern of the types that it
     judges, so that it knows when a part that cannot be read matters to it, and one of the words by which a module call
-    (its name or source) shows that it sets up such things. `doc` says in prose what it asks; `violating` and `complying`
-    are programs that show it, and the tests run them."""
+    (its name or source) shows that it sets up such things. `doc` says in prose what it asks; `violating`
+    and `complying` are programs that show it, and the tests run them."""
 
     id: str
     judgements: tuple[Judgement, ...]
