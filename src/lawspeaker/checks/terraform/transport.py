@@ -16,6 +16,8 @@ _OLD: Final[tuple[Value, ...]] = (
     "1.0",
     "1.1",
     "TLSv1",
+    "TLSv1.0",
+    "TLSv1.1",
     "TLSv1_2016",
     "TLSv1.1_2016",
     "SSLv3",
