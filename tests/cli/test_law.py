@@ -161,3 +161,15 @@ def test_a_withdrawn_id_is_refused(cli: Run, work: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "constitution.yaml:" in done.stderr
     assert "CWE-592 was withdrawn from its catalogue; CWE-287 took its place" in done.stderr
+
+
+def test_principles_are_adopted(cli: Run, work: Path) -> None:
+    (work / "Our Rules.txt").write_text("1. Answers must be quiet.\n2. Answers must be short.\n")
+    done = cli("adopt", "Our Rules.txt")
+    assert (done.returncode, "2 principles imported" in done.stderr) == (0, True)
+    (work / "constitution.yaml").write_text(done.stdout)
+    assert [p["id"] for p in json.loads(cli("show", "--json").stdout)["principles"]] == [
+        "answers-must-be-quiet",
+        "answers-must-be-short",
+    ]
+    assert cli("adopt", "none.txt").returncode == 2

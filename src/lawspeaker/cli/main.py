@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "check": "Judge existing text or code.",
     "lint": "Find faults in a constitution.",
     "show": "Print a constitution for people.",
+    "adopt": "Principles from elsewhere as a constitution.",
     "diff": "What changed in the law, and whether it tightens or loosens.",
     "test": "Run a constitution's cases against its checks.",
     "audit": "Verify the log, show, prove and export records, erase texts.",
