@@ -103,7 +103,7 @@ SIGNS: Final = (
     Sign(
         "override",
         True,
-        r"(?:игнорируй|забудь|проигнорируй)\p{L}*(?:\s\p{L}+){0,3}\s(?:инструкци|указани|правил|"
+        r"(?:игнорир|забудь|забыть|проигнорир|ігнор|αγνοή|ξεχάστ|ξέχασ)\p{L}*(?:\s\p{L}+){0,3}\s(?:инструкци|указани|правил|"
         r"предыдущ)|忽略.{0,8}(?:指令|指示|提示|规则|说明|以上|之前)|"
         r"(?:無視|忘れ).{0,4}|(?:指示|命令|プロンプト).{0,6}(?:無視|忘れ)|(?:지시|명령|이전).{0,8}무시|تجاهل.{0,12}"
         r"(?:التعليمات|السابق)|(?:निर्देश|पिछले).{0,12}(?:अनदेखा|नज़रअंदाज़)",
@@ -203,7 +203,7 @@ SIGNS: Final = (
         r"(?:cu[aá]l es|dime|dame|quel(?:le)? est|dis-moi|donne[zs]?-moi|qual [eéè]|dimmi|diga-me|"
         r"wie lautet|was ist|sag(?:e|en)? (?:mir|sie mir)|wat is|wie is|vad är|hva er|hvad er|"
         r"mikä on|jakie jest|jaki jest|co to za|какой|скажи|назови|nedir|ce este|care este|jaké "
-        r"je|mi a)\b.{0,30}"
+        r"je|mi a).{0,30}"
         r"(?:contrase[nñ]a|clave|mot de passe|password|parola|senha|palavra-passe|passwort|"
         r"kennwort|wachtwoord|l[oö]senord|passord|adgangskode|salasana|has[lł]o|парол\p{L}*|[sş]"
         r"ifre|heslo|jelsz[oó])|"

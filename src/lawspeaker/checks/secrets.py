@@ -110,6 +110,8 @@ def _is_secret(format: Format, value: str) -> bool:
         return _plausible(value) and bool(re.search(r"[\d\W_]", value)) and entropy(value) * len(value) >= 16
     if format is _KEY:
         return _plausible(value) and bool(re.search(r"\d", value)) and len(value) >= 16 and entropy(value) >= 3
+    if format.id == "authorization-header":
+        return not is_placeholder(value) and bool(re.search(r"\d", value)) and entropy(value) >= 3
     # What `key_end` took for a key's body is one, whatever words stand beside it.
     return format is PRIVATE_KEY or not is_placeholder(value)
 
@@ -163,7 +165,7 @@ class SecretsCheck(msgspec.Struct, frozen=True):
 
 class SecretsKind:
     name: Final = "secrets"
-    version: Final = "2"
+    version: Final = "3"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,
