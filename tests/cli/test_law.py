@@ -173,3 +173,15 @@ def test_principles_are_adopted(cli: Run, work: Path) -> None:
         "answers-must-be-short",
     ]
     assert cli("adopt", "none.txt").returncode == 2
+
+
+def test_show_as_a_page(cli: Run, work: Path) -> None:
+    (work / "constitution.yaml").write_text(
+        LAW.replace("  severity: major\n", "  severity: major\n  maps_to: [CWE-732]\n").replace("extra", "x <script>")
+    )
+    assert "CWE-732 Incorrect Permission Assignment" in cli("show").stdout
+    assert cli("show", "--html", "page.html").returncode == 0
+    text = (work / "page.html").read_text()
+    assert "<dt>CWE-732: Incorrect Permission Assignment for Critical Resource</dt><dd>no-x</dd>" in text
+    assert "<script" not in text
+    assert cli("show", "--html", "none/page.html").returncode == 2
