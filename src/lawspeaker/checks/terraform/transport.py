@@ -22,6 +22,7 @@ _OLD: Final[tuple[Value, ...]] = (
     "TLSv1.1_2016",
     "SSLv3",
 )
+_FLOOR: Final = "TLSv1"  # what a distribution with its own certificate accepts when it is told nothing
 _CLEAR: Final = "it accepts connections in the clear"
 _AGED: Final = "it accepts a version of TLS that is broken"
 _SEARCH: Final = ("aws_elasticsearch_domain", "aws_opensearch_domain")
@@ -116,7 +117,9 @@ def certificate(module: Module) -> Iterator[Verdict]:
         wrong = (
             violated(resource, _AGED, body.at("minimum_protocol_version"))
             for body in resource.children("viewer_certificate")
-            if body.get("minimum_protocol_version") in _OLD
+            if body.get("cloudfront_default_certificate") is not True
+            and (body.get("minimum_protocol_version") or _FLOOR) in _OLD
+            and body.absent is None
         )
         yield from each(resource, wrong)
 
