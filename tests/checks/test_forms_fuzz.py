@@ -16,7 +16,8 @@ _COMMAND = st.lists(
         "aws ", "s3api ", "put-bucket-acl ", "ec2 authorize-security-group-ingress ", "--ip-permissions ", "--acl ",
         "gcloud ", "compute firewall-rules ", "create ", "--allow ", "tcp:22 ", "gsutil ", "acl ch ", "-u ", "iam ch ",
         "az ", "storage container ", "network nsg rule ", "--public-access ", "'", '"', "\\", "\n", ";", "$X ", "=",
-        "{}", "[]", "iam ", "put-role-policy ", "--policy-document ", "file://x ", "lambda ", "add-permission ", ":", ",",
+        "{}", "[]", "iam ", "put-role-policy ", "--policy-document ", "file://x ", "lambda ", "add-permission ", ":",
+        ",",
     ]),
     max_size=30,
 ).map("".join)  # fmt: skip
