@@ -12,6 +12,7 @@ from lawspeaker.finding import Finding, Outcome, combine
 from tests.checks.judged import answer, findings
 
 EVERYONE = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]})
+TRUST = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]})
 ADMIN = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 STORAGE, DATABASE, INGRESS, WILDCARD = "public-storage", "public-database", "open-admin-ingress", "wildcard-action"
 
@@ -73,6 +74,9 @@ def called(rule: str, arguments: str) -> list[Finding]:
         ),
         (INGRESS, "az vm open-port -g r -n v --port 22"),
         (WILDCARD, "aws iam attach-role-policy --role-name r --policy-arn arn:aws:iam::aws:policy/AdministratorAccess"),
+        ("public-endpoint", "aws lambda create-function-url-config --function-name f --auth-type NONE"),
+        ("public-endpoint", "gcloud run services add-iam-policy-binding s --member=allUsers --role=roles/run.invoker"),
+        ("open-trust", f"aws iam create-role --role-name r --assume-role-policy-document '{TRUST}'"),
         (WILDCARD, f"aws iam put-user-policy --user-name u --policy-name p --policy-document '{ADMIN}'"),
     ],
 )
