@@ -5,6 +5,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sample_law import KINDS, LAW
 
+from lawspeaker.constitution.fix import fixed
+from lawspeaker.constitution.lint import lint
 from lawspeaker.constitution.load import load, load_text
 from lawspeaker.errors import ConstitutionError
 
@@ -88,3 +90,17 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
     with pytest.raises(ConstitutionError) as caught:
         load(str(path), kinds=KINDS)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@given(edits)
+@settings(max_examples=200)
+def test_what_loads_is_linted_and_fixed(edits: list[tuple[int, int, str]]) -> None:
+    text = LAW
+    for at, length, scrap in edits:
+        text = text[:at] + scrap + text[at + length :]
+    try:
+        messages = lint(load_text(text, "law.yaml", kinds=KINDS))
+    except ConstitutionError:
+        return
+    assert all(len(str(message).splitlines()) == 1 for message in messages)
+    fixed(text, messages)
