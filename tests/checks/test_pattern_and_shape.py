@@ -157,3 +157,16 @@ def test_sizes() -> None:
 )
 def test_fences(text: str, blocks: list[tuple[str, str]]) -> None:
     assert [(block.label, text[block.start : block.end]) for block in fenced(text)] == blocks
+
+
+def test_depth_and_lookalikes() -> None:
+    denied = {"max_depth": 2, "homoglyphs": "deny"}
+    assert [f.check for f in findings("shape", denied, '{"a": [{"b": 1}]}')] == ["shape/max-depth"]
+    assert findings("shape", denied, '{"a": ["[[[", "}"]}')[0].outcome == "upheld"
+    assert findings("shape", denied, "[see] [[[no JSON")[0].check == "shape/max-depth"
+    assert findings("shape", denied, "plain [[[text]]]")[0].outcome == "upheld"
+    text = "log in at p\u0430ypal"
+    (finding,) = findings("shape", denied, text)
+    assert (finding.check, text[finding.spans[0].start :]) == ("shape/homoglyphs", "p\u0430ypal")
+    assert findings("shape", denied, "Привет, мир")[0].outcome == "upheld"
+    assert KINDS["shape"].loosened({"max_depth": 2}, {"max_depth": 3}) == "raises max_depth from 2 to 3"

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.normal import mixed_words
 from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.settings import count, fields
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
@@ -18,6 +19,10 @@ from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import Finding, span_of
 
 _LIMIT: Final = 20
+# Brackets of JSON, and its strings, in which brackets are only text.
+_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_DENIABLE: Final = ("invisible", "control", "encoding", "homoglyphs")
+_LIMITS: Final = ("max_bytes", "max_lines", "max_depth")
 # Characters that deny a reader's eye. A zero-width joiner between emoji, a variation selector and a byte
 # order mark at the start are ordinary text, so they are left out.
 _INVISIBLE: Final = (
@@ -36,6 +41,7 @@ class ShapeCheck(msgspec.Struct, frozen=True):
     max_bytes: int | None
     max_lines: int | None
     denied: tuple[str, ...]
+    max_depth: int | None = None
 
     @property
     def needs(self) -> Needs:
@@ -46,23 +52,30 @@ class ShapeCheck(msgspec.Struct, frozen=True):
         for segment in exchange.segments(scopes):
             # Decoded, a text has more lines and other characters than its JSON; the worst reading counts.
             several = list(readings(segment))
-            found += self._size(segment, max(map(_lines, several)))
+            found += self._size(segment, max(map(_lines, several)), max(_depth(reading.text) for reading in several))
             for name in self.denied:
                 found += next(filter(None, (list(self._characters(reading, name)) for reading in several)), ())
         return found or (Finding(self.principle, "shape/size", "upheld", "Size and characters are as allowed."),)
 
-    def _size(self, segment: Segment, lines: int) -> Iterator[Finding]:
+    def _size(self, segment: Segment, lines: int, depth: int) -> Iterator[Finding]:
         size = len(segment.text.encode("utf-8", "surrogatepass"))
         whole = span_of(segment, 0, len(segment.text))
         for rule, limit, actual, unit in (
             ("max-bytes", self.max_bytes, size, "bytes"),
             ("max-lines", self.max_lines, lines, "lines"),
+            ("max-depth", self.max_depth, depth, "levels of nesting"),
         ):
             if limit is not None and actual > limit:
                 reason = f"The text has {actual} {unit}; {limit} are allowed."
                 yield Finding(self.principle, f"shape/{rule}", "violated", reason, (whole,))
 
     def _characters(self, reading: Reading, name: str) -> Iterator[Finding]:
+        if name == "homoglyphs":
+            for start, end in mixed_words(reading.text)[:_LIMIT]:
+                reason = "The text has a word that mixes letters of two scripts that look alike."
+                size = f"{end - start} characters"
+                yield Finding(self.principle, "shape/homoglyphs", "violated", reason, (reading.span(start, end),), size)
+            return
         pattern, what = _FORBIDDEN[name]
         for index, match in enumerate(pattern.finditer(reading.text)):
             if index == _LIMIT:
@@ -76,9 +89,20 @@ def _lines(reading: Reading) -> int:
     return reading.text.count("\n") + (not reading.text.endswith("\n"))
 
 
+def _depth(text: str) -> int:
+    """How deep the brackets of a JSON text are nested; 0 for any other text."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return 0
+    depth = deepest = 0
+    for sign in _BRACKETS.finditer(text):
+        depth += 1 if sign[0] in "[{" else -1 if sign[0] in "]}" else 0
+        deepest = max(deepest, depth)
+    return deepest
+
+
 class ShapeKind:
     name: Final = "shape"
-    version: Final = "2"
+    version: Final = "3"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "minProperties": 1,
@@ -86,34 +110,37 @@ class ShapeKind:
         "properties": {
             "max_bytes": {"type": "integer", "minimum": 1, "description": "In UTF-8, for each part."},
             "max_lines": {"type": "integer", "minimum": 1},
+            "max_depth": {"type": "integer", "minimum": 1, "description": "Nesting of a JSON text."},
             "invisible": {"const": "deny", "description": "Zero-width, bidirectional and tag characters."},
             "control": {"const": "deny", "description": "Control characters other than tab and line ends."},
             "encoding": {"const": "deny", "description": "Lone surrogates and replacement characters."},
+            "homoglyphs": {"const": "deny", "description": "Words that mix Latin letters with lookalikes."},
         },
     }
 
     def prepare(self, settings: object, principle: str) -> Check:
-        given = fields(settings, ("max_bytes", "max_lines", *_FORBIDDEN))
+        given = fields(settings, (*_LIMITS, *_DENIABLE))
         if not given:
-            raise SettingsError("expected at least one of max_bytes, max_lines, invisible, control, encoding")
-        for name in _FORBIDDEN:
+            raise SettingsError("expected at least one of " + ", ".join((*_LIMITS, *_DENIABLE)))
+        for name in _DENIABLE:
             if given.get(name, "deny") != "deny":
                 raise SettingsError("expected 'deny'", (name,))
         return ShapeCheck(
             principle,
             count(given["max_bytes"], ("max_bytes",)) if "max_bytes" in given else None,
             count(given["max_lines"], ("max_lines",)) if "max_lines" in given else None,
-            tuple(name for name in _FORBIDDEN if name in given),
+            tuple(name for name in _DENIABLE if name in given),
+            count(given["max_depth"], ("max_depth",)) if "max_depth" in given else None,
         )
 
     def overrules(self, settings: object) -> bool:
         return False
 
     def loosened(self, base: object, extended: object) -> str | None:
-        old, new = (fields(settings, ("max_bytes", "max_lines", *_FORBIDDEN)) for settings in (base, extended))
+        old, new = (fields(settings, (*_LIMITS, *_DENIABLE)) for settings in (base, extended))
         for name in old:
             if name not in new:
                 return f"drops '{name}'"
-            if name in {"max_bytes", "max_lines"} and count(new[name]) > count(old[name]):
+            if name in _LIMITS and count(new[name]) > count(old[name]):
                 return f"raises {name} from {old[name]} to {new[name]}"
         return None
