@@ -185,3 +185,13 @@ def test_show_as_a_page(cli: Run, work: Path) -> None:
     assert "<dt>CWE-732: Incorrect Permission Assignment for Critical Resource</dt><dd>no-x</dd>" in text
     assert "<script" not in text
     assert cli("show", "--html", "none/page.html").returncode == 2
+
+
+def test_explain(cli: Run, work: Path) -> None:
+    assert "Missing Authorization" in cli("explain", "cwe-862").stdout
+    assert "approval-before-irreversible (agents)" in cli("explain", "CWE-862").stdout
+    assert "`because` is missing" in cli("explain", "wording/no-reason").stdout
+    assert "A violation means: escalate" in cli("explain", "spending-limits").stdout
+    withdrawn, unknown = cli("explain", "CWE-592"), cli("explain", "no-such-thing")
+    assert (withdrawn.returncode, "CWE-287 took its place" in withdrawn.stderr) == (2, True)
+    assert (unknown.returncode, unknown.stdout) == (2, "")

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "check": "Judge existing text or code.",
     "lint": "Find faults in a constitution.",
     "show": "Print a constitution for people.",
+    "explain": "A principle, a lint rule or a catalogue id in plain words.",
     "adopt": "Principles from elsewhere as a constitution.",
     "diff": "What changed in the law, and whether it tightens or loosens.",
     "test": "Run a constitution's cases against its checks.",
