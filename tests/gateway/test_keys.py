@@ -84,3 +84,8 @@ def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
     listed = json.loads(_access(tmp_path, "list", "--json").stdout)
     assert made.pop("key").startswith("lsp_")
     assert listed == [made]
+
+
+def test_loopback_may_ask_for_keys_too(tmp_path: Path) -> None:
+    with serving(tmp_path, "--require-key") as served:
+        assert _ask(served, "any", "nano")[0] == 401

@@ -36,6 +36,7 @@ _OF_ROUTES = ("upstream", "critic", "judge", "laws", "rounds", "shadow", "timeou
 @constitution_option
 @click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
 @click.option("--shadow", is_flag=True, help="Judge and record, change nothing: see `lawspeaker report`.")
+@click.option("--require-key", is_flag=True, help="Serve nobody without an access key, on loopback too.")
 @click.option("--timeout", type=Finite(0.1, 3600), default=60.0, show_default=True, help="Seconds per model call.")
 @click.pass_context
 def command(
@@ -49,6 +50,7 @@ def command(
     laws: tuple[str, ...],
     rounds: int,
     shadow: bool,
+    require_key: bool,
     timeout: float,
 ) -> int:
     """Serve a model under a constitution, in the protocols of OpenAI and Anthropic.
@@ -61,8 +63,8 @@ def command(
         cast = (upstream, critic or upstream, judge)
         routes = (RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, {}),)
     with Keyring(home()) as keyring:
-        keys = keyring if keyring.keys() else None
-        if keys is None and not is_loopback(host):
+        keys = keyring if require_key or keyring.keys() else None
+        if not keyring.keys() and not is_loopback(host):
             raise InputError(
                 f"--host {host} can be reached by others and there are no access keys; use 127.0.0.1, or make a key"
                 " with `lawspeaker access add NAME`"
