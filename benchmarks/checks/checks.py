@@ -125,7 +125,7 @@ def main() -> None:
             "chat answer of 4 KB": milliseconds(list(chat_answers(programs * 3))),
             "one program": milliseconds([as_file(f"# {n}\n{text}") for n, text in enumerate(programs * 3)]),
         },
-        "snippets": {rule: score(rule, snippets) for rule in RULES},
+        "snippets": {rule: score(rule, snippets) for rule in ASKS},
         "references": {
             "outcomes by program": {rule: dict(sorted(found.items())) for rule, found in outcomes.items()},
             "programs with something inconclusive": share(undecided, len(programs)),

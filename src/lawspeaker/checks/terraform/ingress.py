@@ -145,8 +145,8 @@ RULE: Final = Rule(
     r"openstack_networking_secgroup",
     r"security.?group|\bsg\b|_sg\b|firewall|ingress",
     doc=(
-        "Administration, database and cluster ports must not be open to every address, over IPv4 or IPv6, in "
-        "one rule or in several that add up. Web ports may be."
+        "Administration, database and cluster ports must not be open to every address, over IPv4 or IPv6. "
+        "Web ports may be. Each rule is judged by itself."
     ),
     violating="""resource "aws_security_group" "s" {
   ingress {
