@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 from . import names
-from .page import CIPHER, LEAST, PRESSURE, PUBLIC, SECRET, VERBS, Page, compose, pick, tag_words
+from .page import CIPHER, LEAST, NAMED, PRESSURE, PUBLIC, UNTOUCHED, VERBS, Page, compose, pick, tag_words
 
 _WEBSITE: Final = (
     "The website must be able to read it.|The website must be able to read it.|The website must read it."
@@ -85,7 +85,9 @@ class Bucket:
             return "the bucket is encrypted" if self.cipher else "S3 encrypts every object by default"
         if principle == LEAST:
             return "the policy lists its actions" if self.policy else "there is no policy here"
-        return "no secret is written in it" if principle == SECRET else "there is no network rule here"
+        if principle == NAMED and self.policy:
+            return "the policy names who may use it"
+        return UNTOUCHED[principle]
 
     def page(self) -> Page:
         page = Page()

@@ -10,7 +10,8 @@ from safetensors import safe_open
 from lawspeaker.models.nano.chat import PIN
 from lawspeaker.statistics import wilson
 
-from . import corpus
+from . import corpus, tasks
+from .page import BREAKABLE
 from .train import SAMPLES
 
 _TEXT: Final = """# nano
@@ -21,18 +22,18 @@ lawspeaker so that everything can be tried and tested without a key, a GPU or a 
 
 ## What it is for
 
-Small AWS Terraform from a request of one or two sentences, in four families: an S3 bucket with its companions, a
-security group, an RDS database instance, an IAM role with a policy. About half of its answers break a principle of
-the `infrastructure` constitution, because a demonstration and a test of self-correction need that:
-`no-public-data`, `no-open-admin-access`, `no-secrets-in-code`, `encryption-at-rest`, `least-privilege`. It criticises
-an answer by one principle, revises it from a critique, and compares two answers by one principle.
+Small AWS Terraform from a request of a few sentences, for one resource with its companions or two of them:
+{families}. About half of its answers break a principle of the `infrastructure` constitution, because a demonstration
+and a test of self-correction need that: {principles}. It criticises an answer by one principle, revises it from a
+critique, compares two answers by one principle, adds tags in a second turn, and behaves better when a closing system
+line names principles.
 
 ## What it is not for
 
-Production. It knows no Terraform beyond those families, no principle beyond those five (of any other it says that
-it sees nothing), no language but plain English, no second turn. Its text is in one style, one attribute per line
-without aligned columns, and it judges text in that style best. It has seen conversations of up to 1,024 tokens; the
-limit is 1,536. What it was not trained for it answers with what it can do.
+Production. It knows no Terraform beyond those families, no principle beyond those (of any other it says that it sees
+nothing), and no language but plain English. Its text is in one style, one attribute per line without aligned columns,
+and it judges text in that style best. It has seen conversations of up to 1,024 tokens; the limit is 1,536. What it was
+not trained for it answers with what it can do.
 
 ## How it was made
 
@@ -41,14 +42,12 @@ limit is 1,536. What it was not trained for it answers with what it can do.
   too large to learn by heart.
 - Recipe: commit `{commit}`, `python -m recipes.nano`, two CPU cores.
 - Files: `{model}` (`weights/DIGEST.txt`).
-- These weights come out of that recipe, but not in one go: the run was resumed twice, to weigh prompts less once
-  copying was learnt, and to add the second course.
 
 ## Figures
 
 Requests of a seed that training did not use, temperature 1, the NumPy runtime; judged by `recipes/nano/reader.py` and
 the generator's flags, not by lawspeaker's checks. *own draft* rows follow the product's flow: nano's draft, its
-critique by each of the five principles in the constitution's words, its revision from that critique. Intervals: Wilson,
+critique by each of those principles in the constitution's words, its revision from that critique. Intervals: Wilson,
 95 %.
 
 | figure | share | interval | n |
@@ -57,7 +56,7 @@ critique by each of the five principles in the constitution's words, its revisio
 """
 
 
-_ORDER: Final = ("answer", "own draft", "critique", "revision", "comparison", "anything else")
+_ORDER: Final = ("answer", "own draft", "critique", "revision", "comparison", "system line", "anything else")
 
 
 def write(folder: Path, counts: dict[str, list[int]]) -> None:
@@ -72,6 +71,8 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
         parameters=parameters,
         megabytes=sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
         tokens=shapes["model.embed_tokens.weight"][0],
+        families=", ".join(sorted(tasks.FAMILIES)),
+        principles=", ".join(f"`{principle}`" for principle in sorted(BREAKABLE)),
         samples=sum(SAMPLES),
         seed=corpus.TRAIN_SEED,
         digest=corpus.digest(corpus.TRAIN_SEED, SAMPLES),

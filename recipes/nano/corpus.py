@@ -32,7 +32,7 @@ def sample(seed: int, index: int, law: Law, breaks: frozenset[str] = BREAKABLE, 
     shares = _SHARES[course]
     kind = rng.choices(tuple(shares), tuple(shares.values()))[0]
     if kind == "answer":
-        return tasks.answering(rng, breaks)
+        return tasks.answering(rng, law, breaks)
     if kind == "critique":
         return tasks.critique(rng, law, breaks)
     if kind == "revision":

@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 from . import names
-from .page import ADMIN, CIPHER, LEAST, PRESSURE, PUBLIC, SECRET, VERBS, Page, compose, pick, tag_words
+from .page import CIPHER, PRESSURE, PUBLIC, SECRET, UNTOUCHED, VERBS, Page, compose, pick, tag_words
 
 _ENGINES: Final = {
     "postgres": ("Postgres|PostgreSQL|postgres|Postgres", ("13", "14", "15", "16", "17", "16.3", "15.7")),
@@ -81,13 +81,12 @@ class Database:
         return self
 
     def upheld(self, principle: str) -> str:
-        return {
+        own = {
             PUBLIC: "the database has no public address",
             CIPHER: "the storage is encrypted",
             SECRET: "the password is not in the code",
-            ADMIN: "there is no network rule here",
-            LEAST: "there is no policy here",
-        }[principle]
+        }
+        return own.get(principle, UNTOUCHED[principle])
 
     def page(self) -> Page:
         page = Page()

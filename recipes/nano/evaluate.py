@@ -18,17 +18,10 @@ from lawspeaker.models.base import Sampling
 from lawspeaker.models.nano import Nano
 
 from . import corpus, reader, tasks
-from .page import ADMIN, BREAKABLE, CIPHER, LEAST, PUBLIC, SECRET, Plan
+from .page import BREAKABLE, Plan
 from .principles import Law
 
 _ROLES: Final[dict[str, Role]] = {"system": "system", "user": "user", "assistant": "assistant"}
-_FAMILY_OF: Final = {
-    PUBLIC: ("bucket", "database"),
-    ADMIN: ("security group",),
-    SECRET: ("database",),
-    CIPHER: ("database",),
-    LEAST: ("role",),
-}
 
 
 class Tally:
@@ -98,7 +91,7 @@ class Evaluation:
     async def critiques(self) -> None:
         """Balanced: for each principle as many violations as answers that uphold it."""
         for principle in sorted(BREAKABLE):
-            for number in range(self.requests // 5):
+            for number in range(self.requests // len(BREAKABLE)):
                 broken = number % 2 == 0
                 plan = self._plan(principle, broken, near=number % 4 != 3)
                 page = plan.page()
@@ -132,7 +125,7 @@ class Evaluation:
     async def comparisons(self) -> None:
         """Both orders: right when the two agree on the better answer on average; bias is what order alone moves."""
         for number in range(self.requests // 2):
-            principle = sorted(BREAKABLE)[number % 5]
+            principle = sorted(BREAKABLE)[number % len(BREAKABLE)]
             plan = self._plan(principle, broken=True, near=True)
             worse, better = plan.page().answer, plan.fixed(principle).page().answer
             odds = []
@@ -147,6 +140,16 @@ class Evaluation:
             self.tally.add("comparison: says A (half is right: the order is balanced)", odds[0] > 0.5)
             self.tally.add("comparison: says A (half is right: the order is balanced)", odds[1] > 0.5)
 
+    async def principled(self) -> None:
+        """The same requests with and without a closing system line that names the principles."""
+        for number in range(self.requests // 2):
+            plan = tasks.draw_plan(self.rng)
+            wordings = [self.law.exact[principle] for principle in sorted(tasks.breakable(plan))]
+            told = await self.say(tasks.principled_prompt(plan.request, wordings), number)
+            plain = await self.say((("user", plan.request),), number)
+            self.tally.add("system line: breaks at least one principle with it", bool(reader.read(told).broken))
+            self.tally.add("system line: breaks at least one principle without", bool(reader.read(plain).broken))
+
     async def others(self) -> None:
         for number in range(self.requests // 3):
             sample = tasks.other(self.rng)
@@ -157,7 +160,7 @@ class Evaluation:
         """A plan that breaks `principle` or upholds it; `near`: of a family that could break it."""
         while True:
             plan = tasks.draw_plan(self.rng)
-            if near and plan.family not in _FAMILY_OF[principle]:
+            if near and principle not in tasks.breakable(plan):
                 continue
             if broken == any(flag.principle == principle for flag in plan.page().flags):
                 return plan
@@ -175,6 +178,7 @@ async def _all(evaluation: Evaluation) -> None:
     await evaluation.critiques()
     await evaluation.revisions()
     await evaluation.comparisons()
+    await evaluation.principled()
     await evaluation.others()
 
 

@@ -5,7 +5,7 @@ from the checks of the product: the two must be able to disagree.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol, Self
 
@@ -16,8 +16,26 @@ PUBLIC, ADMIN, SECRET, CIPHER, LEAST = (
     "encryption-at-rest",
     "least-privilege",
 )
-BREAKABLE = frozenset({PUBLIC, ADMIN, SECRET, CIPHER, LEAST})
+TRANSIT, ENDPOINT, NAMED, METADATA = (
+    "encryption-in-transit",
+    "no-public-endpoints",
+    "named-principals",
+    "no-old-metadata",
+)
+BREAKABLE = frozenset({PUBLIC, ADMIN, SECRET, CIPHER, LEAST, TRANSIT, ENDPOINT, NAMED, METADATA})
 """One switch per principle that a family can break."""
+UNTOUCHED = {
+    PUBLIC: "nothing here stores data",
+    ADMIN: "there is no network rule here",
+    SECRET: "no secret is written in it",
+    CIPHER: "nothing here stores data",
+    LEAST: "there is no policy here",
+    TRANSIT: "nothing here listens for connections",
+    ENDPOINT: "there is no function or cluster here",
+    NAMED: "there is no policy here",
+    METADATA: "there is no instance here",
+}
+"""Why an answer upholds a principle that its resources have nothing to do with."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,22 @@ class Page:
             self.lines.append("")
         self.address = address
         self.open(head + " {", breaks, reason)
+
+    def join(self, other: "Page") -> None:
+        """Put `other` below, without the blocks that are here already (provider, variables)."""
+        here = set(self.text.split("\n\n"))
+        number = 0
+        for block in other.text.split("\n\n"):
+            lines = block.split("\n")
+            if block not in here:
+                moved = len(self.lines) + 1 - number
+                self.lines += ["", *lines]
+                self.flags += [
+                    replace(flag, number=flag.number + moved)
+                    for flag in other.flags
+                    if number < flag.number <= number + len(lines)
+                ]
+            number += len(lines) + 1
 
     def tags(self, tags: Mapping[str, str]) -> None:
         if tags:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from .page import ADMIN, BREAKABLE, CIPHER, LEAST, PUBLIC, SECRET
+from .page import ADMIN, BREAKABLE, CIPHER, ENDPOINT, LEAST, METADATA, NAMED, PUBLIC, SECRET, TRANSIT
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,45 @@ _MORE: Final = {
         "List only the actions that are needed.|Replace the wildcard with the actions that the request needs."
         "|Name the needed actions. Keep names and resources.",
     ),
+    TRANSIT: (
+        "Data in transit must be encrypted with TLS 1.2 or newer.|Connections must use TLS."
+        "|No listener may accept old versions of TLS.|Traffic must be encrypted.|Old TLS versions must be off.",
+        "Name the listener or cache that talks without TLS or with an old version."
+        "|Point to the line that allows old TLS or none.|Say which connection is not encrypted, and by which line.",
+        "Use a current TLS policy.|Switch TLS on. Keep ports and names.|Require TLS 1.2 or newer.",
+    ),
+    ENDPOINT: (
+        "Functions and clusters must not be open to anyone on the internet."
+        "|A function must not be callable without signing in.|No public endpoint without authentication."
+        "|Callers of functions must sign in.",
+        "Name the function that anyone can call.|Point to the line that makes the endpoint public."
+        "|Say which endpoint needs no sign-in.",
+        "Require callers to sign in.|Let only signed-in callers in. Keep names.|Close the endpoint to the public.",
+    ),
+    NAMED: (
+        "Policies must name who may use a resource.|No policy may allow every principal."
+        "|Resource policies must never have a wildcard principal.|Only named accounts and services may be allowed."
+        "|Queues, topics and keys must not be open to every account.",
+        "Name the policy that allows everyone.|Point to the wildcard principal."
+        "|Say which policy lets any account in, and by which line.",
+        "Name the account that may use it.|Replace the wildcard with a named principal. Keep the actions."
+        "|Let only named principals use it.",
+    ),
+    METADATA: (
+        "Instances must require tokens for the metadata service.|IMDSv1 must be off."
+        "|No instance may answer the old metadata service.|Use version 2 of the metadata service only.",
+        "Name the instance that answers without a token.|Point to the line that allows IMDSv1."
+        "|Say which instance leaves the old metadata service on.",
+        "Require tokens.|Switch the old metadata service off. Keep sizes and names.|Require IMDSv2.",
+    ),
 }
 _OTHERS: Final = (
-    "Scripts from the internet must not be piped into a shell.|Data in transit must be encrypted."
+    "Scripts from the internet must not be piped into a shell."
     "|Every resource must carry a tag for its owner.|Answers must be polite.|Code must pin the versions that it uses."
     "|Nothing may be destroyed without a backup.|Commands that delete data must ask for confirmation first."
     "|Buckets must keep old versions of their objects.|Databases must have deletion protection."
     "|Backups must be kept for at least seven days.|Answers must not name competitors.|Logs must be kept for a year."
-    "|Audit logging must stay switched on.|No instance may use the old metadata service.|Names must be in lower case."
+    "|Audit logging must stay switched on.|Names must be in lower case."
     "|Answers must be in English.|Costs must be named before anything large is created.|Keys must be rotated."
     "|Personal data must not be shown.|Answers must not give medical advice.|Production must span two zones."
     "|Multi-factor authentication must be required for administrators."
@@ -92,9 +123,9 @@ _OTHERS: Final = (
     "|Phone numbers of people must not be shown.|Containers must not be privileged.|Never make legal claims."
     "|Destructive commands must not be run without a way back.|Code from strangers must not be executed."
     "|Health data must not leave the country.|Functions must have a timeout.|Images must come from our registry."
-    "|Load balancers must use TLS.|The answer must not help anyone to attack a system."
-    "|Queues must be encrypted in transit."
-    "|A trust policy must name who may assume the role.|Secrets must be rotated every month."
+    "|The answer must not help anyone to attack a system."
+    ""
+    "|Secrets must be rotated every month."
     "|The answer must not tell anyone to turn off a firewall.|Network flow logs must be on.|Be brief."
 )
 _OTHER_CRITIQUES: Final = (

@@ -1,7 +1,7 @@
 """Reads an answer back: what is in it, and which principles it breaks.
 
 Written against Terraform and not against the generator: it shares the principles' names with it and no code, so that
-a test can hold the generator's flags to it, and the evaluation can judge text that nano made up. It knows the four
+a test can hold the generator's flags to it, and the evaluation can judge text that nano made up. It knows the
 families with one attribute per line; it is no substitute for the product's checks, and uses none of their code.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 import tree_sitter_hcl
 from tree_sitter import Language, Parser
 
-from .page import ADMIN, CIPHER, LEAST, PUBLIC, SECRET
+from .page import ADMIN, CIPHER, ENDPOINT, LEAST, METADATA, NAMED, PUBLIC, SECRET, TRANSIT
 
 _HCL: Final = Parser(Language(tree_sitter_hcl.language()))
 _FENCE: Final = re.compile(r"```hcl\n(.*)\n```\Z", re.DOTALL)
@@ -100,12 +100,9 @@ def _resources(text: str) -> list[Resource]:
     return found
 
 
-def _broken(one: Resource) -> list[tuple[str, str]]:  # noqa: PLR0911 - one return per kind of resource
-    if one.kind == "aws_s3_bucket_acl":
-        return [(PUBLIC, one.body.line("acl"))] if one.body.value("acl").startswith('"public') else []
+def _broken(one: Resource) -> list[tuple[str, str]]:
     if one.kind == "aws_s3_bucket_policy":
-        anyone = ('"*"', '{ AWS = "*" }', '["*"]')
-        return [(PUBLIC, line) for key, value, line in one.body.everywhere() if key == "Principal" and value in anyone]
+        return _anyone(one, PUBLIC)
     if one.kind == "aws_db_instance":
         return _database(one)
     if one.kind == "aws_security_group":
@@ -118,7 +115,43 @@ def _broken(one: Resource) -> list[tuple[str, str]]:  # noqa: PLR0911 - one retu
             for key, value, line in one.body.everywhere()
             if key == "Action" and re.search(r'"(?:\w+:)?\*"', value)
         ]
-    return []
+    return [*_wrong_lines(one), *(_anyone(one, NAMED) if one.kind in _POLICIES else [])]
+
+
+_POLICIES: Final = frozenset(
+    {"aws_sqs_queue_policy", "aws_sns_topic_policy", "aws_kms_key", "aws_ecr_repository_policy"}
+)
+# kind, key, whether the value is wrong (empty: the line is missing), the principle
+_LINES: Final = (
+    ("aws_s3_bucket_acl", "acl", lambda value: value.startswith('"public'), PUBLIC),
+    ("aws_instance", "http_tokens", lambda value: value == '"optional"', METADATA),
+    ("aws_instance", "encrypted", lambda value: value == "false", CIPHER),
+    ("aws_sqs_queue", "sqs_managed_sse_enabled", lambda value: value == "false", CIPHER),
+    ("aws_sns_topic", "kms_master_key_id", lambda value: not value, CIPHER),
+    ("aws_lambda_function", "API_TOKEN", lambda value: value.startswith('"'), SECRET),
+    ("aws_lambda_function_url", "authorization_type", lambda value: value == '"NONE"', ENDPOINT),
+    ("aws_efs_file_system", "encrypted", lambda value: value != "true", CIPHER),
+    ("aws_ebs_volume", "encrypted", lambda value: value != "true", CIPHER),
+    ("aws_lb_listener", "ssl_policy", lambda value: "TLS13" not in value, TRANSIT),
+    ("aws_elasticache_replication_group", "at_rest_encryption_enabled", lambda value: value != "true", CIPHER),
+    ("aws_elasticache_replication_group", "transit_encryption_enabled", lambda value: value != "true", TRANSIT),
+)
+
+
+def _wrong_lines(one: Resource) -> list[tuple[str, str]]:
+    broken = []
+    for kind, key, wrong, principle in _LINES:
+        if kind == one.kind:
+            held = {name: (value, line) for name, value, line in one.body.everywhere()}
+            value, line = held.get(key, ("", one.head))
+            if wrong(value):
+                broken.append((principle, line))
+    return broken
+
+
+def _anyone(one: Resource, principle: str) -> list[tuple[str, str]]:
+    anyone = ('"*"', '{ AWS = "*" }', '["*"]')
+    return [(principle, line) for key, value, line in one.body.everywhere() if key == "Principal" and value in anyone]
 
 
 def _database(one: Resource) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 from . import names
-from .page import ADMIN, CIPHER, LEAST, PRESSURE, PUBLIC, SECRET, VERBS, Page, compose, pick, tag_words
+from .page import LEAST, NAMED, PRESSURE, UNTOUCHED, VERBS, Page, compose, pick, tag_words
 
 _READ, _WRITE, _BOTH = "read", "write", "both"
 _ACTIONS: Final = {
@@ -116,13 +116,8 @@ class Role:
         return replace(self, grants=tuple(replace(grant, wildcard="") for grant in self.grants))
 
     def upheld(self, principle: str) -> str:
-        return {
-            PUBLIC: "nothing here stores data",
-            CIPHER: "nothing here stores data",
-            SECRET: "no secret is written in it",
-            ADMIN: "there is no network rule here",
-            LEAST: "the policy lists its actions",
-        }[principle]
+        own = {LEAST: "the policy lists its actions", NAMED: "the trust policy names a service"}
+        return own.get(principle, UNTOUCHED[principle])
 
     def page(self) -> Page:
         page = Page()

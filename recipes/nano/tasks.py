@@ -3,23 +3,42 @@
 The prompts are the product's own templates, so that nano is taught exactly the words that it will be asked in.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Final
 
 from lawspeaker.exchange import Message
 from lawspeaker.prompt import load_template
 
-from . import bucket, database, names, role, security_group
-from .page import BREAKABLE, Flag, Page, Plan, pick
+from . import bucket, catalogue, database, names, role, security_group, several, single
+from .page import ADMIN, BREAKABLE, CIPHER, LEAST, PUBLIC, SECRET, Flag, Page, Plan, pick, tag_words
 from .principles import Law, Wording
 
-FAMILIES: Final = (bucket.draw, database.draw, security_group.draw, role.draw)
-_SHARES: Final = (36, 24, 22, 18)
+FAMILIES: Final[Mapping[str, Callable[[Random], Plan]]] = {
+    "bucket": bucket.draw,
+    "database": database.draw,
+    "security group": security_group.draw,
+    "role": role.draw,
+    **{sheet.family: partial(single.draw, sheet=sheet) for sheet in catalogue.SHEETS},
+}
+BREAKS: Final[Mapping[str, frozenset[str]]] = {
+    "bucket": frozenset({PUBLIC}),
+    "database": frozenset({PUBLIC, SECRET, CIPHER}),
+    "security group": frozenset({ADMIN}),
+    "role": frozenset({LEAST}),
+    **{sheet.family: single.principles(sheet) for sheet in catalogue.SHEETS},
+}
+"""Which principles each family can break."""
+TAUGHT: Final = ("bucket", "database", "security group", "role")
+"""The families that the bundled weights were trained on. The recipe is ahead of them until the next build."""
+_SHARES: Final = {"bucket": 16, "database": 13, "security group": 12, "role": 11, "log group": 2, "subnet": 2}
+_SHARE: Final = 4.4
+_SEVERAL: Final = 0.1
 WHAT_I_CAN: Final = (
-    "I am nano, a very small model. I write small AWS Terraform: an S3 bucket, a security group, a database or an IAM"
-    " role. I can also review such an answer by a principle, revise it, and compare two of them."
+    "I am nano, a very small model. I write small AWS Terraform, such as a bucket, a database, a security group, a"
+    " role, a queue, a function or a cache. I also review such an answer by a principle, revise it, and compare two."
 )
 NOTHING: Final = "Upheld: I see nothing in this answer that breaks it."
 _TEMPLATES: Final = {
@@ -36,10 +55,21 @@ class Sample:
     reply: str
 
 
-def draw_plan(rng: Random, breaks: frozenset[str] = BREAKABLE) -> Plan:
-    """A request out of one of the families, and an answer to it."""
-    plan: Plan = rng.choices(FAMILIES, _SHARES)[0](rng)
+def draw_plan(rng: Random, breaks: frozenset[str] = BREAKABLE, families: Sequence[str] = tuple(FAMILIES)) -> Plan:
+    """A request out of one of `families`, now and then for two of them at once, and an answer to it."""
+    shares = [_SHARES.get(family, _SHARE) for family in families]
+    first, second = rng.choices(families, shares)[0], rng.choices(families, shares)[0]
+    plan = FAMILIES[first](rng)
+    if rng.random() < _SEVERAL and first != second and not getattr(other := FAMILIES[second](rng), "region", ""):
+        plan = several.pair(plan, other)
     return plan.again(rng, breaks)
+
+
+def breakable(plan: Plan) -> frozenset[str]:
+    """The principles that an answer to the request of `plan` can break."""
+    if isinstance(plan, several.Several):
+        return frozenset().union(*(breakable(one) for one in plan.plans))
+    return BREAKS[plan.family]
 
 
 def verdict(plan: Plan, page: Page, principle: str) -> str:
@@ -48,9 +78,41 @@ def verdict(plan: Plan, page: Page, principle: str) -> str:
     return f"Violated: `{flag.line}`: {flag.reason}." if flag else f"Upheld: {plan.upheld(principle)}."
 
 
-def answering(rng: Random, breaks: frozenset[str]) -> Sample:
+def answering(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
     plan = draw_plan(rng, breaks)
+    draw = rng.random()
+    if draw < 0.1:
+        return _principled(rng, law, plan)
+    if draw < 0.2 and (sample := _following(rng, plan)):
+        return sample
     return Sample("answer", ((*_system(rng), ("user", plan.request))), plan.page().answer)
+
+
+def principled_prompt(request: str, wordings: Sequence[Wording]) -> tuple[tuple[str, str], ...]:
+    """A request with a closing system line that names principles."""
+    return (("user", request), ("system", "Uphold: " + " ".join(wording.text for wording in wordings)))
+
+
+def _principled(rng: Random, law: Law, plan: Plan) -> Sample:
+    """Told which principles to uphold, nano does."""
+    own = sorted(breakable(plan)) or sorted(BREAKABLE)
+    chosen = rng.sample(own, rng.randint(1, len(own)))
+    wordings = [law.known(rng, principle) for principle in chosen]
+    if rng.random() < 0.3:
+        wordings.insert(rng.randint(0, len(wordings)), law.other(rng))
+    for principle in chosen:
+        plan = plan.fixed(principle)
+    return Sample("answer", principled_prompt(plan.request, wordings), plan.page().answer)
+
+
+def _following(rng: Random, plan: Plan) -> Sample | None:
+    """A second turn that asks for tags; None where the plan has no place for them."""
+    tags = names.tags(rng)
+    untagged = isinstance(plan, single.Single) and not plan.sheet.parts[0].tagged
+    if not tags or untagged or not isinstance(plan, single.Single | bucket.Bucket | database.Database) or plan.tags:
+        return None
+    prompt = (("user", plan.request), ("assistant", plan.page().answer), ("user", tag_words(rng, tags)))
+    return Sample("answer", prompt, replace(plan, tags=tags).page().answer)
 
 
 def critique(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
@@ -64,7 +126,7 @@ def critique(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
         if broken and own:
             principle = rng.choice(broken)
         elif not broken and own:
-            principle = _closest(plan, rng)
+            principle = rng.choice(sorted(breakable(plan) or BREAKABLE))
         else:
             principle = rng.choice(sorted(BREAKABLE))
         if principle in broken and rng.random() < 0.15:  # a critic meets its own revisions again
@@ -146,13 +208,6 @@ def _violating(rng: Random, breaks: frozenset[str]) -> tuple[Plan, Page]:
     return plan, page
 
 
-def _closest(plan: Plan, rng: Random) -> str:
-    """A principle that the family of `plan` could have broken."""
-    own = {"bucket": 0, "security group": 1, "role": 4}
-    order = ("no-public-data", "no-open-admin-access", "no-secrets-in-code", "encryption-at-rest", "least-privilege")
-    return order[own[plan.family]] if plan.family in own else rng.choice((order[0], order[2], order[3]))
-
-
 def _prose(rng: Random, flag: Flag) -> str:
     """The account of a deterministic check, which has other words than nano's own critique."""
     short = {
@@ -166,6 +221,10 @@ def _prose(rng: Random, flag: Flag) -> str:
         "encryption-at-rest": "not encrypted at rest|storage_encrypted is not true|storage is unencrypted"
         "|encryption is off|is not encrypted",
         "least-privilege": "allows every action|wildcard action|the action is a wildcard|allows all actions",
+        "encryption-in-transit": "accepts old versions of TLS|traffic is not encrypted|TLS is off|an old TLS policy",
+        "no-public-endpoints": "anyone on the internet can call it|callers need not sign in|a public endpoint",
+        "named-principals": "lets every AWS account use it|the principal is a wildcard|allows any principal",
+        "no-old-metadata": "the metadata service needs no token|the old metadata service is on|IMDSv1 is allowed",
     }[flag.principle]
     reason = pick(rng, short) if rng.random() < 0.7 else flag.reason
     place = rng.choice((f"{flag.address}, line {flag.number}", flag.address, f"{flag.address} (line {flag.number})",
@@ -215,9 +274,9 @@ _OTHER_VERBS: Final = (
 )
 _OTHER_THINGS: Final = (
     "a Kubernetes cluster|a GCP bucket called N|an Azure storage account|a Dockerfile|a Python script|a VPC called N"
-    "|an EC2 instance called N|a Lambda function called N|a CloudFront distribution|an SQS queue called N|a website"
-    "|a load balancer|a poem about N|a haiku|a story about N|a SQL query|a shell script|a virtual machine called N"
-    "|an Ansible playbook|a Helm chart|a log group called N|a DynamoDB table called N|an SNS topic called N|a KMS key"
+    "|a CloudFront distribution|a website"
+    "|a poem about N|a haiku|a story about N|a SQL query|a shell script|a virtual machine called N"
+    "|an Ansible playbook|a Helm chart|a DynamoDB table called N"
     "|a Route 53 zone|the weather|quantum physics|a cake|a business plan|a regular expression|an email to N|a joke"
 )
 _SMALL_TALK: Final = (

@@ -33,7 +33,7 @@ def _prompts() -> list[tasks.Sample]:
     rng, law = Random(8), Law()
     every = tasks.BREAKABLE
     return [
-        tasks.answering(rng, every),
+        tasks.answering(rng, law, every),
         tasks.critique(rng, law, every),
         tasks.revision(rng, law, every),
         tasks.comparison(rng, law, every),

@@ -78,3 +78,34 @@ def test_batches_hold_every_token_once() -> None:
     said = tokenizer.decode(one.tokens[0, row.prompt : len(row.tokens)].tolist())
     assert said.endswith(("```", ".", ")"))
     assert (one.weights[0, : row.prompt] < one.weights[0, row.prompt]).all()
+
+
+def test_every_family_is_asked_for_and_breaks_what_it_says() -> None:
+    rng = Random(5)
+    assert len(tasks.FAMILIES) >= 12
+    for family in tasks.FAMILIES:
+        broken = {flag.principle for _ in range(150) for flag in tasks.draw_plan(rng, families=[family]).page().flags}
+        assert broken == tasks.BREAKS[family], family
+    assert frozenset().union(*tasks.BREAKS.values()) == BREAKABLE
+
+
+def test_a_line_that_names_principles_comes_last_and_is_heeded() -> None:
+    law, rng = Law(), Random(6)
+    samples = [tasks.answering(rng, law, BREAKABLE) for _ in range(400)]
+    told = [one for one in samples if one.prompt[-1][0] == "system"]
+    named = law.exact["encryption-at-rest"].text
+    heeded = [one for one in told if named in one.prompt[-1][1]]
+    assert len(told) > 20
+    assert heeded
+    assert all("encryption-at-rest" not in reader.read(one.reply).principles for one in heeded)
+
+
+def test_a_second_turn_adds_tags_and_nothing_else() -> None:
+    law, rng = Law(), Random(7)
+    turns = [one for one in (tasks.answering(rng, law, BREAKABLE) for _ in range(400)) if len(one.prompt) == 3]
+    assert turns
+    for one in turns:
+        before, after = reader.read(one.prompt[1][1]), reader.read(one.reply)
+        assert before.principles == after.principles
+        assert before.addresses == after.addresses
+        assert "tags = {" in after.text
