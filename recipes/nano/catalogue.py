@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .page import CIPHER, ENDPOINT, METADATA, NAMED, SECRET, TRANSIT
+from .page import CIPHER, ENDPOINT, METADATA, NAMED, PUBLIC, SECRET, TRANSIT
 from .single import Choice, Group, Part, Sheet, Wish
 
 _ANYBODY: Final = ('Principal = "*"', 'Principal = { AWS = "*" }')
@@ -20,11 +20,11 @@ def _cipher(good: str, bad: tuple[str, ...], odds: float = 0.3) -> Choice:
     )
 
 
-def _policy(action: str, resource: str, odds: float = 0.35) -> tuple[str | Group, ...]:
+def _policy(action: str, resource: str, odds: float = 0.35, principle: str = NAMED) -> tuple[str | Group, ...]:
     """A resource policy with one statement; who may use it is the choice."""
     anyone = Choice(
-        NAMED, "Principal = { AWS = var.account_arn }", _ANYBODY, "WHERE lets every AWS account use it",
-        "the policy names who may use it", odds, _PARTNERS, _ONLY_US,
+        principle, 'Principal = { AWS = "arn:aws:iam::111122223333:root" }', _ANYBODY,
+        "WHERE lets every AWS account use it", "the policy names who may use it", odds, _PARTNERS, _ONLY_US,
     )  # fmt: skip
     rows = ('Effect = "Allow"', anyone, f'Action = "{action}"', f"Resource = {resource}")
     return (Group(_STATEMENT[0], ('Version = "2012-10-17"', Group("Statement = [{", rows, "}]")), _STATEMENT[1]),)
@@ -78,7 +78,6 @@ QUEUE: Final = Sheet(
         Part("aws_sqs_queue_policy", ("queue_url = aws_sqs_queue.LABEL.id",
                                       *_policy("sqs:SendMessage", "aws_sqs_queue.LABEL.arn"))),
     ),
-    ("account_arn",),
 )  # fmt: skip
 TOPIC: Final = Sheet(
     "topic",
@@ -97,7 +96,6 @@ TOPIC: Final = Sheet(
         Part("aws_sns_topic_policy", ("arn = aws_sns_topic.LABEL.arn",
                                       *_policy("sns:Publish", "aws_sns_topic.LABEL.arn"))),
     ),
-    ("account_arn",),
 )  # fmt: skip
 KEY: Final = Sheet(
     "key",
@@ -115,7 +113,6 @@ KEY: Final = Sheet(
         ),
         Part("aws_kms_alias", ('name = "alias/NAME"', "target_key_id = aws_kms_key.LABEL.key_id")),
     ),
-    ("account_arn",),
 )  # fmt: skip
 FUNCTION: Final = Sheet(
     "function",
@@ -161,9 +158,8 @@ REGISTRY: Final = Sheet(
             Group("image_scanning_configuration {", ("scan_on_push = true",)),
         ), tagged=True),
         Part("aws_ecr_repository_policy", ("repository = aws_ecr_repository.LABEL.name",
-                                           *_policy("ecr:BatchGetImage", '"*"', 0.45))),
+                                           *_policy("ecr:BatchGetImage", '"*"', 0.45, PUBLIC))),
     ),
-    ("account_arn",),
 )  # fmt: skip
 FILES: Final = Sheet(
     "file system",

@@ -109,3 +109,8 @@ def secret(rng: Random) -> str:
             ("", "123", "1234", "!", "2024")
         )
     return "".join(rng.choice(_ALNUM) for _ in range(rng.randint(8, 14)))
+
+
+def token(rng: Random) -> str:
+    """A made-up token of a service: letters and digits without any rhythm."""
+    return "".join(rng.choice(_ALNUM) for _ in range(rng.randint(12, 20)))

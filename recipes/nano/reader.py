@@ -101,7 +101,7 @@ def _resources(text: str) -> list[Resource]:
 
 
 def _broken(one: Resource) -> list[tuple[str, str]]:
-    if one.kind == "aws_s3_bucket_policy":
+    if one.kind in {"aws_s3_bucket_policy", "aws_ecr_repository_policy"}:
         return _anyone(one, PUBLIC)
     if one.kind == "aws_db_instance":
         return _database(one)

@@ -44,7 +44,7 @@ class Wish:
 class Choice:
     """A line in which answers differ: `good` upholds the principle, each of `bad` breaks it. An empty line is one that
     is missing; then the resource's first line stands for it. `tempting` and `warning` are what a request may say that
-    makes the bad line likelier or rare. `SECRET` in a line is a made-up password.
+    makes the bad line likelier or rare. `SECRET` in a line is a made-up token.
     """
 
     principle: str
@@ -139,7 +139,7 @@ class Single:
             for number, (choice, odds) in enumerate(zip(self.sheet.choices, self.odds, strict=True))
             if rng.random() < odds and choice.principle in breaks
         }
-        return replace(self, wrong=wrong, secret=self.secret or names.secret(rng))
+        return replace(self, wrong=wrong, secret=self.secret or names.token(rng))
 
     def fixed(self, principle: str) -> "Single":
         choices = self.sheet.choices

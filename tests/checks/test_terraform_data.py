@@ -120,6 +120,8 @@ SECRETS: list[tuple[Outcome, str]] = [
     ("upheld", resource("aws_instance", "metadata_options {", '  http_tokens = "required"', "}")),
     ("upheld", resource("aws_lambda_function", *VARIABLES) % 'TOKEN = "arn:aws:ssm:eu-west-1:1:parameter/t"'),
     ("upheld", resource("aws_instance", *SCRIPT) % 'export DB_PASSWORD="$(aws ssm get-parameter --name p)"'),
+    ("upheld", resource("aws_efs_file_system", 'creation_token = "ledger-files"', "encrypted = true")),
+    ("upheld", resource("aws_route53_zone", 'client_request_token = "x04mppu shio 62"')),
     ("not_applicable", "# nothing here\n"),
 ]  # fmt: skip
 

@@ -23,6 +23,8 @@ _KEY: Final = re.compile(
 _POINTER: Final = re.compile(
     r"arn:.*|\w+://\S*|/[\w/.+=@-]*|[a-z0-9_-]+(/[a-z0-9_-]+)+|projects/.*|[a-z]+(-[a-z]+)*|[A-Z_]+|\s*", re.DOTALL
 )
+# These make a request the same request when it is sent again: they are names and protect nothing.
+_IDEMPOTENCY: Final = re.compile(r"(?:creation|client|request|client_request|idempotency)_token$", re.IGNORECASE)
 # A line of a shell script or an environment file; the quotes may be escaped, as they are inside another string.
 _ASSIGNMENT: Final = re.compile(r"""(?:^|[\s;"'])([A-Za-z_]\w*)=\\?["']?([^\s"'\\;$]+)""")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,65536}+={0,2}\s*+")
@@ -167,6 +169,8 @@ def _is_secret(name: str, value: object) -> bool:
         return False
     if _PASSWORD.search(name):
         return not value.startswith(("arn:", "/"))
+    if _IDEMPOTENCY.search(name):
+        return False
     return bool(_KEY.search(name)) and len(value) >= 8 and not _POINTER.fullmatch(value)
 
 
