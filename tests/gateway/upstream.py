@@ -44,25 +44,27 @@ principles:
 @contextmanager
 def background(answer: Answer) -> Iterator[str]:
     """`served`, for tests that are not asynchronous themselves."""
-    ready, end = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-    base: list[str] = []
+    ready = threading.Event()
+    up: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, str]] = []
 
     async def run() -> None:
         async with served(answer) as url:
-            base.append(url)
+            end = asyncio.Event()
+            up.append((asyncio.get_running_loop(), end, url))
             ready.set()
             await end.wait()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    # The loop is opened and closed in its own thread, so it is never left open by a test that fails.
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
+    assert ready.wait(10)
+    loop, end, base = up[0]
     try:
-        assert ready.wait(10)
-        yield base[0]
+        yield base
     finally:
         loop.call_soon_threadsafe(end.set)
         thread.join(10)
-        loop.close()
+        assert not thread.is_alive()
 
 
 @contextmanager
