@@ -141,7 +141,8 @@ def test_many_at_once() -> None:
 
 
 def test_the_registry_cannot_be_changed_and_loads_nothing_that_is_not_named() -> None:
-    assert list(KINDS) == ["pattern", "secrets", "terraform", "shape", "judge"]
+    built_in = {"pattern", "secrets", "personal_data", "prompt_injection", "terraform", "shape", "judge"}
+    assert set(KINDS) == built_in
     with pytest.raises(TypeError):
         KINDS["x"] = KINDS["judge"]  # type: ignore[index]
     assert dict(extended(())) == dict(KINDS)
