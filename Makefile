@@ -10,7 +10,7 @@ try: $(CORE)/.installed
 	$(CORE)/bin/lawspeaker ask --seed 5 --temperature 1 "$(REQUEST)"
 
 test: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest
+	$(DEV)/bin/python -m pytest -n auto
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
