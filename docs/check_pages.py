@@ -103,8 +103,8 @@ Each rule is judged on Terraform programs (files, fenced code, plain text, what 
 patch, on plans in JSON (`terraform show -json`) and on the commands `aws`, `gcloud`, `gsutil` and `az`. A plan or a
 program can uphold a principle; a patch to a file that is not in the exchange and a command can only violate it. A value
 that is not known is inconclusive. Of CloudFormation, the ACL and policy of a bucket, security groups, database
-instances and policies of IAM are read: they can violate, and the rest of a template stays inconclusive, as all of
-Kubernetes, Azure templates, Pulumi and CDK does.
+instances and policies of IAM are read; of Kubernetes, workloads, roles and bindings. They can violate, and the rest of
+a template or manifest stays inconclusive, as all of Azure templates, Pulumi and CDK does.
 
 | rule | principle of `infrastructure` |
 |---|---|

@@ -74,6 +74,8 @@ def called(rule: str, arguments: str) -> list[Finding]:
         ),
         (INGRESS, "az vm open-port -g r -n v --port 22"),
         (WILDCARD, "aws iam attach-role-policy --role-name r --policy-arn arn:aws:iam::aws:policy/AdministratorAccess"),
+        ("open-trust", "aws lambda add-permission --function-name f --action lambda:InvokeFunction --principal '*'"),
+        ("open-trust", "aws lambda add-permission --function-name f --statement-id s --principal=s3.amazonaws.com"),
         ("public-endpoint", "aws lambda create-function-url-config --function-name f --auth-type NONE"),
         ("public-endpoint", "gcloud run services add-iam-policy-binding s --member=allUsers --role=roles/run.invoker"),
         ("open-trust", f"aws iam create-role --role-name r --assume-role-policy-document '{TRUST}'"),
@@ -154,3 +156,17 @@ def test_hostile_commands_take_linear_time(text: str) -> None:
     begin = perf_counter()
     list(commands(text))
     assert perf_counter() - begin < 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("--principal '*' --source-arn arn:aws:s3:::acme-uploads", "not_applicable"),
+        ("--principal '*' --principal-org-id o-a1b2c3d4e5", "not_applicable"),
+        ("--principal '*' --function-url-auth-type AWS_IAM", "not_applicable"),
+        ("--principal 111122223333", "not_applicable"),
+        ("--principal $WHO", "inconclusive"),
+    ],
+)
+def test_a_permission_of_a_function_counts_with_its_limits(limit: str, expected: Outcome) -> None:
+    assert said("open-trust", f"aws lambda add-permission --function-name f {limit}") == expected

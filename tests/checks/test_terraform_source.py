@@ -201,8 +201,8 @@ def test_only_the_scopes_asked_for_are_judged() -> None:
     [
         ("```yaml\nAWSTemplateFormatVersion: '2010-09-09'\nResources: {}\n```", "CloudFormation"),
         ('```json\n{"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}\n```', "CloudFormation"),
-        ("```yaml\napiVersion: v1\nkind: Pod\n```", "Kubernetes YAML"),
-        ("apiVersion: v1\nkind: Pod\n", "Kubernetes YAML"),
+        ("```yaml\napiVersion: v1\nkind: Pod\n```", "Kubernetes manifests"),
+        ("apiVersion: v1\nkind: Pod\n", "Kubernetes manifests"),
         ("```python\nimport pulumi_aws as aws\n```", "Pulumi"),
         ("```bicep\nresource sa 'Microsoft.Storage/storageAccounts@2022-09-01' = {\n}\n```", "Azure templates"),
     ],

@@ -48,7 +48,10 @@ def _aws(command: Command) -> Iterator[Set]:
         case ("lambda",) if verb in {"create-function-url-config", "update-function-url-config"}:
             yield "aws_lambda_function_url", {"authorization_type": command.value("auth-type")}
         case ("lambda",) if verb == "add-permission":
-            yield "aws_lambda_permission", {"principal": command.value("principal")}
+            # What limits a permission stands in the same command, so it is absent where it is not there.
+            limits = ("source_arn", "source_account", "principal_org_id", "function_url_auth_type")
+            given = {limit: command.value(limit.replace("_", "-")) or "" for limit in limits}
+            yield "aws_lambda_permission", {"principal": command.value("principal"), **given}
         case ("sqs" | "sns" | "ecr" | "secretsmanager",):
             yield from _aws_resource_policy(command, verb)
 

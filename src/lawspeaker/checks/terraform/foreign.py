@@ -14,6 +14,7 @@ from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.terraform.commands import command_module
 from lawspeaker.checks.terraform.drawn import Drawn, Reader
+from lawspeaker.checks.terraform.kubernetes import kubernetes
 from lawspeaker.checks.terraform.plan import plan
 from lawspeaker.checks.terraform.templates import cloudformation
 from lawspeaker.exchange import Segment
@@ -25,8 +26,12 @@ _PLAN: Final = "Terraform plans in JSON"
 # Every pattern of a language must occur.
 _FOREIGN: Final = (
     ("CloudFormation", r"""AWSTemplateFormatVersion|\bType["']?\s*:\s*["']?AWS::\w+::"""),
-    ("Kubernetes YAML", r"(?m)^[ \t>]*apiVersion:[ \t]*\S"),
-    ("Kubernetes YAML", r"(?m)^[ \t>]*kind:[ \t]*\w"),
+    ("Kubernetes manifests", r"""(?m)^[ \t>]*apiVersion:[ \t]*\S|"apiVersion"\s*:\s*\""""),
+    (
+        "Kubernetes manifests",
+        r"(?m)^[ \t>]*kind:[ \t]*\w|"
+        r'"kind"\s*:\s*"(?:Pod|Deployment|ReplicaSet|DaemonSet|StatefulSet|(?:Cron)?Job|(?:Cluster)?Role(?:Binding)?|List)"',
+    ),
     ("Azure templates", r"(?m)schema\.management\.azure\.com|^[ \t]*resource \w+ 'Microsoft\."),
     ("Pulumi or CDK programs", r"\b(?:import|from|require\().{0,80}\b(?:aws[-_]cdk|pulumi)"),
     (
@@ -41,7 +46,7 @@ _PATTERNS: Final = PatternSet([pattern for _, pattern in _FOREIGN], at_once=True
 # What can be read all the same, and all of it.
 _READERS: Final[Mapping[str, Reader]] = {_PLAN: plan}
 # What can be read in part: it may violate, and the rest of it is undecided.
-_PARTLY: Final[Mapping[str, Reader]] = {"CloudFormation": cloudformation}
+_PARTLY: Final[Mapping[str, Reader]] = {"CloudFormation": cloudformation, "Kubernetes manifests": kubernetes}
 # A command has one of these words, so most texts need no closer look.
 _TOOLS: Final = re.compile(r"\b(?:aws|gcloud|gsutil|az)(?:\.cmd|\.exe)?[ \t]")
 

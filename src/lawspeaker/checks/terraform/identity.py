@@ -34,6 +34,12 @@ _LENDING_ROLES: Final = ("roles/iam.serviceAccountUser", "roles/iam.serviceAccou
 _AZURE_ALL: Final = frozenset(
     {"*", *(f"microsoft.authorization/{what}" for what in ("*", "*/write", "roledefinitions/write"))}
 )
+_KUBERNETES_ROLES: Final = tuple(
+    f"kubernetes_{scope}role{version}" for scope in ("", "cluster_") for version in ("", "_v1")
+)
+_KUBERNETES_BINDINGS: Final = tuple(
+    f"kubernetes_{scope}role_binding{version}" for scope in ("", "cluster_") for version in ("", "_v1")
+)
 _ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
 # A service in part or an action in nothing but wildcards: `?` is one like `*`, so `s3:?*` is every action of S3.
 _WILDCARD: Final = re.compile(r"[^:]*[*?][^:]*(?::.*)?|[^:]*:[*?]+", re.DOTALL)
@@ -105,6 +111,21 @@ def google_roles(module: Module) -> Iterator[Verdict]:
             yield violated(resource, "every service account may do everything in it", resource.at("enable_legacy_abac"))
 
 
+def kubernetes_roles(module: Module) -> Iterator[Verdict]:
+    """Kubernetes: roles that name every verb or every resource, and bindings of `cluster-admin`."""
+    for resource in module.of(*_KUBERNETES_ROLES):
+        wrong = (
+            violated(resource, f"a rule of the role allows {what}", body.at(name))
+            for body in resource.children("rule")
+            for name, what in (("verbs", "every verb"), ("resources", "its verbs on every resource"))
+            if "*" in leaves(body.get(name))
+        )
+        yield from each(resource, wrong)
+    for resource in module.of(*_KUBERNETES_BINDINGS):
+        bound = [body for body in resource.children("role_ref") if body.get("name") == "cluster-admin"]
+        yield from each(resource, (violated(resource, "cluster-admin allows everything", body.place) for body in bound))
+
+
 def held_policies(module: Module) -> Iterator[tuple[Resource, Iterator[Statement | Unknown]]]:
     """Every policy of the module that a user, group or role holds, with its statements; one that lies in a document is
     told of there."""
@@ -122,12 +143,12 @@ def held_policies(module: Module) -> Iterator[tuple[Resource, Iterator[Statement
 
 RULE: Final = Rule(
     "wildcard-action",
-    (policies, documents, queue_policies, attachments, azure_roles, google_roles),
-    r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b|google_\w+_iam_",
+    (policies, documents, queue_policies, attachments, azure_roles, google_roles, kubernetes_roles),
+    r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b|google_\w+_iam_|kubernetes_(?:cluster_)?role",
     r"\biam|iam\b|polic(y|ies)|\broles?\b",
     doc=(
         "Policies must name the actions that are needed: no `*`, no whole service, no `NotAction` that allows "
-        "the rest, no AdministratorAccess."
+        "the rest, no AdministratorAccess. Roles of Kubernetes must name their verbs and resources."
     ),
     violating="""data "aws_iam_policy_document" "d" {
   statement {

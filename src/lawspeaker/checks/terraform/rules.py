@@ -16,6 +16,7 @@ from lawspeaker.checks.terraform import (
     transport,
     trust,
     upkeep,
+    workloads,
 )
 from lawspeaker.checks.terraform.verdict import Rule
 
@@ -38,6 +39,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             upkeep.RECOVERY,
             upkeep.BLOCK,
             upkeep.SOURCES,
+            workloads.RULE,
         )
     }
 )

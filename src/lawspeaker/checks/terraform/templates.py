@@ -16,7 +16,7 @@ from lawspeaker.checks.terraform.module import Module, Place, Resource
 from lawspeaker.checks.terraform.values import Unknown, Value
 
 # What AWS takes in one call; the parser takes a second for it.
-_MAX_CHARACTERS: Final = 51_200
+MAX_CHARACTERS: Final = 51_200
 # Aliases can make a small text large, and deep nesting ends the parser's stack.
 _ALIAS: Final = re.compile(r"(?m)^[^#\n]*[:\-\[,]\s+\*\w")
 _DEEP: Final = re.compile(r"[\[{]\s*(?:[\[{]\s*){50}|(?:- ){50}")
@@ -28,7 +28,7 @@ Set = tuple[str, Mapping[str, Value]]
 def cloudformation(text: str) -> Module | None:
     """The resources of a template that a rule knows; None where there are none, or it cannot be read. Never raises."""
     found: list[Resource] = []
-    for data in _documents(text):
+    for data in documents(text):
         resources = data.get("Resources")
         for name, item in resources.items() if isinstance(resources, Mapping) else ():
             if isinstance(item, Mapping):
@@ -60,9 +60,9 @@ def _function(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Unknown:
 _Loader.add_multi_constructor("!", _function)
 
 
-def _documents(text: str) -> list[Mapping[str, Value]]:
+def documents(text: str) -> list[Mapping[str, Value]]:
     """The documents of `text`, in YAML or JSON; empty where it is neither, or more than a person writes."""
-    if len(text) > _MAX_CHARACTERS or any(pattern.search(text) for pattern in (_ALIAS, _DEEP, _MAX_INDENT)):
+    if len(text) > MAX_CHARACTERS or any(pattern.search(text) for pattern in (_ALIAS, _DEEP, _MAX_INDENT)):
         return []
     try:
         documents = [json.loads(text)] if text.lstrip().startswith("{") else list(yaml.load_all(text, _Loader))

@@ -137,9 +137,11 @@ def _shared_issuer(statement: Statement) -> bool:
 def _permission(resource: Resource) -> Iterator[Verdict]:
     principal = resource.get("principal")
     limits = [resource.get(name) for name in ("source_arn", "source_account", "principal_org_id")]
-    if any(limit is not None for limit in limits) or resource.get("function_url_auth_type") is not None:
+    if any(limit not in (None, "") for limit in limits) or resource.get("function_url_auth_type") not in (None, ""):
         return
-    if principal == "*":
+    if isinstance(principal, Unknown) and principal.is_input:
+        yield undecided(resource, "who may call the function", principal, resource.at("principal"))
+    elif principal == "*":
         yield violated(resource, "everybody may call the function", resource.at("principal"))
     elif principal in _FOR_ANYBODY:
         yield violated(resource, "the service may call the function for any account", resource.at("principal"))
