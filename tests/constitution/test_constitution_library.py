@@ -37,7 +37,7 @@ def test_what_is_bundled() -> None:
         "no-data-smuggling",
         "no-system-prompt-leak",
     ]
-    assert len(LARGEST.principles) == 22
+    assert len(LARGEST.principles) == 23
     assert {principle.id for principle in LAWS["data-protection"].principles} < {
         principle.id for principle in LARGEST.principles
     }
