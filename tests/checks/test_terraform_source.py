@@ -282,12 +282,12 @@ def test_a_program_that_is_too_much_to_read_is_inconclusive(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "source", "undecided"),
     [
-        ("invoices", "terraform-aws-modules/s3-bucket/aws", {"public-storage"}),
+        ("invoices", "acme/s3-bucket/aws", {"public-storage"}),
         ("bucket", "./modules/x", {"public-storage"}),
-        ("db", "terraform-aws-modules/rds/aws", {"public-database", "unencrypted-at-rest"}),
+        ("db", "acme/rds/aws", {"public-database", "unencrypted-at-rest"}),
         ("bastion_sg", "./modules/x", {"open-admin-ingress"}),
-        ("deployer", "terraform-aws-modules/iam/aws", {"wildcard-action"}),
-        ("network", "terraform-aws-modules/vpc/aws", set()),
+        ("deployer", "acme/iam/aws", {"wildcard-action"}),
+        ("network", "acme/vpc/aws", set()),
     ],
 )
 def test_module_calls_that_speak_of_what_a_rule_judges_are_inconclusive(

@@ -8,8 +8,9 @@ import msgspec
 
 from lawspeaker.checks.secrets import shown
 from lawspeaker.checks.settings import missing, strings
+from lawspeaker.checks.terraform import called
 from lawspeaker.checks.terraform.drawn import Drawn
-from lawspeaker.checks.terraform.module import Module, module
+from lawspeaker.checks.terraform.module import Module
 from lawspeaker.checks.terraform.rules import RULES
 from lawspeaker.checks.terraform.source import Code, Written, code_in
 from lawspeaker.checks.terraform.verdict import Judgement, Rule, Verdict
@@ -69,7 +70,7 @@ class TerraformCheck(msgspec.Struct, frozen=True):
     def _program(self, rule: Rule, check: str, program: Written) -> Iterator[Finding]:
         """What `rule` finds in one program: what is wrong or unknown, else one finding that all is well."""
         sources = program.sources
-        read = module(tuple(source.text for source in sources), program.given, program.perhaps)
+        read = called.program(tuple(source.text for source in sources), program.given, program.perhaps)
         verdicts = sorted(
             dict.fromkeys(verdict for judgement in (*rule.judgements, _calls(rule)) for verdict in judgement(read)),
             key=lambda verdict: (verdict.place.file, verdict.place.start),
@@ -89,12 +90,12 @@ class TerraformCheck(msgspec.Struct, frozen=True):
 
 
 def _calls(rule: Rule) -> Judgement:
-    """Module calls that speak of what `rule` judges are undecided: their inputs are not read yet, and neither is what
-    the called module does with them."""
+    """Module calls that speak of what `rule` judges are undecided, where it is not known what the called module does
+    with its inputs."""
 
     def judge(read: Module) -> Iterator[Verdict]:
         for call in read.of("module"):
-            if re.search(rule.calls, f"{call.name} {call.get('source')}", re.IGNORECASE):
+            if not called.is_known(call) and re.search(rule.calls, f"{call.name} {call.get('source')}", re.IGNORECASE):
                 reason = f"{shown(call.address)}: what this module call sets up is not read yet"
                 yield Verdict("inconclusive", reason, call.place)
 
@@ -117,7 +118,7 @@ def _well(fine: Sequence[Verdict]) -> str:
 
 class TerraformKind:
     name: Final = "terraform"
-    version: Final = "4"
+    version: Final = "5"
     schema: Final[Mapping[str, object]] = {
         "description": "Ids of rules.",
         "anyOf": [{"enum": list(RULES)}, {"type": "array", "minItems": 1, "items": {"enum": list(RULES)}}],
