@@ -30,7 +30,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `check` is `kind/rule`. A deterministic `reason` and `evidence` never repeat the matched text. `confidential` marks
     a reason that a model wrote: it is vault content. `superseded` marks an inconclusive finding in whose place a
-    judge's outcome stands.
+    judge's outcome stands, `waived` one that a waiver of the deployment keeps from deciding.
     """
 
     principle: str
@@ -41,6 +41,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: str = ""
     confidential: bool = False
     superseded: bool = False
+    waived: bool = False
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:
@@ -59,7 +60,7 @@ def by_principle(findings: Iterable[Finding]) -> dict[str, Outcome]:
     outcomes: dict[str, list[Outcome]] = {}
     for finding in findings:
         outcomes.setdefault(finding.principle, [])
-        if not finding.superseded:
+        if not finding.superseded and not finding.waived:
             outcomes[finding.principle].append(finding.outcome)
     return {principle: combine(seen) for principle, seen in outcomes.items()}
 

@@ -3,6 +3,7 @@
 Only this module knows every stage. No receipt, no response: the answer leaves `govern()` after its record is durable.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -11,8 +12,8 @@ import msgspec
 from lawspeaker.audit.log import AsyncLog
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import Record, new_id
-from lawspeaker.checks.assess import assess
 from lawspeaker.checks.judge import TEMPLATE as JUDGE
+from lawspeaker.checks.waivers import Waiver, assess_waived, waived
 from lawspeaker.constitution.schema import Constitution, behaviour_digest
 from lawspeaker.decision import Decision, decide
 from lawspeaker.deliberation.correct import Corrected, Corrector
@@ -22,7 +23,7 @@ from lawspeaker.deliberation.redaction import redact
 from lawspeaker.deliberation.revision import TEMPLATE as REVISION
 from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
-from lawspeaker.digest import canonical
+from lawspeaker.digest import canonical, digest
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Message, Text
 from lawspeaker.finding import by_principle
@@ -49,6 +50,7 @@ class Governed(msgspec.Struct, frozen=True):
     behaviour: str
     models: dict[str, dict[str, str]]
     receipt: Receipt
+    waived: tuple[str, ...] = ()
 
 
 class Governor(msgspec.Struct, frozen=True):
@@ -57,7 +59,7 @@ class Governor(msgspec.Struct, frozen=True):
     `judge` answers what only a model can judge (None: such principles are inconclusive). `rounds` bounds the
     revisions, `budget` (seconds) one assessment. `client` names who asks, where somebody does. In `shadow`,
     everything is judged and recorded, and the draft is given out as it came: the record says what would have been
-    done. `observe` is told each stage as it begins.
+    done. `waivers` keep principles from deciding until they expire. `observe` is told each stage as it begins.
     """
 
     constitution: Constitution
@@ -71,6 +73,7 @@ class Governor(msgspec.Struct, frozen=True):
     tenant: str = "default"
     client: str = ""
     shadow: bool = False
+    waivers: tuple[Waiver, ...] = ()
     observe: Callable[[str], None] = lambda stage: None
 
     @property
@@ -82,7 +85,11 @@ class Governor(msgspec.Struct, frozen=True):
     @property
     def behaviour(self) -> str:
         models = {part: each["digest"] for part, each in self.models.items()}
-        return behaviour_digest(self.constitution, prompts=PROMPTS, models=models)
+        acted = behaviour_digest(self.constitution, prompts=PROMPTS, models=models)
+        if not self.waivers:
+            return acted
+        terms = [waiver.terms() for waiver in self.waivers]
+        return digest("lawspeaker/waived/v1", {"behaviour": acted, "waivers": terms})
 
     async def govern(self, exchange: Exchange, *, subject: str = "", tools: Sequence[Tool] = ()) -> Governed:
         """Govern one exchange; one that already holds its answer is not drafted again. `subject` is a fresh
@@ -91,7 +98,11 @@ class Governor(msgspec.Struct, frozen=True):
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
-        subject = await self._opened(exchange, subject or new_id(), tools)
+        in_force = tuple(waiver for waiver in self.waivers if waiver.expires > time.time())
+        return await msgspec.structs.replace(self, waivers=in_force)._govern(exchange, subject or new_id(), tools)
+
+    async def _govern(self, exchange: Exchange, subject: str, tools: Sequence[Tool]) -> Governed:
+        await self._opened(exchange, subject, tools)
         screened = await self._assess(_with_tools(exchange.request, tools), "request")
         stopped = decide(screened.findings, self.constitution).action != "release"
         if stopped and not self.shadow:
@@ -107,13 +118,16 @@ class Governor(msgspec.Struct, frozen=True):
         corrected = msgspec.structs.replace(corrected, steps=history)
         return await self._close(subject, await self._redacted(corrected), drafted if self.shadow else None)
 
-    async def _opened(self, exchange: Exchange, subject: str, tools: Sequence[Tool]) -> str:
-        """Record what is about to happen, and by whose means; the subject's id."""
+    async def _opened(self, exchange: Exchange, subject: str, tools: Sequence[Tool]) -> None:
+        """Record what is about to happen, and by whose means."""
         means = {"models": self.models, "sampling": self.sampling, "rounds": self.rounds, "budget": self.budget}
         if self.client:
             means["client"] = self.client
-        await self._append("opened", subject, means, {"request": exchange.request, **_offered(tools)})
-        return subject
+        texts: dict[str, object] = {"request": exchange.request, **_offered(tools)}
+        if self.waivers:
+            means["waivers"] = [waiver.terms() for waiver in self.waivers]
+            texts["waivers"] = self.waivers
+        await self._append("opened", subject, means, texts)
 
     async def _draft(
         self, subject: str, exchange: Exchange, tools: Sequence[Tool]
@@ -133,7 +147,7 @@ class Governor(msgspec.Struct, frozen=True):
 
     async def _assess(self, exchange: Exchange, of: str) -> Assessment:
         self.observe(f"checks: {of}")
-        found = await assess(exchange, self.constitution, judge=self.judge, budget=self.budget)
+        found = await assess_waived(exchange, self.constitution, self.waivers, judge=self.judge, budget=self.budget)
         return Assessment(of, found)
 
     def _corrector(self) -> Corrector:
@@ -146,6 +160,7 @@ class Governor(msgspec.Struct, frozen=True):
             self.rounds,
             self.budget,
             self.observe,
+            self.waivers,
         )
 
     async def _redacted(self, now: Corrected) -> Corrected:
@@ -173,6 +188,7 @@ class Governor(msgspec.Struct, frozen=True):
             decision, redacted = Decision("release"), False
             now = msgspec.structs.replace(now, exchange=untouched, revised=False)
         outcomes = by_principle(now.findings)
+        passed = _waived(now.steps)
         facts: dict[str, object] = {
             "action": decision.action,
             "because": decision.because[:_MOST_IDS],
@@ -183,6 +199,7 @@ class Governor(msgspec.Struct, frozen=True):
             "findings": _shown(now.steps)[:_MOST_FINDINGS],
             "steps": [_outline(step) for step in now.steps][:_MOST_STEPS],
             "models": self.models,
+            **({"waived": passed[:_MOST_IDS]} if passed else {}),
             **shadow,
         }
         self.observe("record")
@@ -190,9 +207,8 @@ class Governor(msgspec.Struct, frozen=True):
         receipt = await self._append("decision", subject, facts, texts)
         answer = now.exchange.answer if decision.action == "release" else None
         law, behaviour = self.constitution.digest, self.behaviour
-        return Governed(
-            answer, decision, now.revised, redacted, now.steps, now.exchange, law, behaviour, self.models, receipt
-        )
+        by = (law, behaviour, self.models, receipt, passed)
+        return Governed(answer, decision, now.revised, redacted, now.steps, now.exchange, *by)
 
     async def _append(
         self, kind: str, subject: str, facts: Mapping[str, object], texts: Mapping[str, object]
@@ -206,6 +222,11 @@ class Governor(msgspec.Struct, frozen=True):
             behaviour=self.behaviour,
         )
         return await _record(self.log, by, facts, texts)
+
+
+def _waived(steps: Sequence[Step]) -> tuple[str, ...]:
+    """The principles that a waiver kept from deciding, at any stage."""
+    return tuple(sorted({id for step in steps if isinstance(step, Assessment) for id in waived(step.findings)}))
 
 
 def _offered(tools: Sequence[Tool]) -> dict[str, object]:
@@ -265,6 +286,7 @@ def _shown(steps: Sequence[Step]) -> list[dict[str, object]]:
             "check": finding.check,
             "outcome": finding.outcome,
             "line": finding.spans[0].line if finding.spans else 0,
+            **({"waived": True} if finding.waived else {}),
         }
         for number, finding in told
     ]

@@ -5,6 +5,7 @@ from typing import Final
 
 _HELP: Final = {
     "lawspeaker_answers_total": "Answers by what was decided: release, escalate, refuse, failed, abandoned.",
+    "lawspeaker_waived_total": "Answers in which a waiver kept a principle from deciding.",
     "lawspeaker_seconds_total": "Seconds that requests took, from their body to the end of their answer.",
 }
 

@@ -18,7 +18,8 @@ EFFECTS: Final = ("revised", "redacted", "escalated", "refused")
 
 class OfPrinciple(msgspec.Struct):
     """`violated` and `inconclusive` count exchanges in which any finding was so; the effects, exchanges in which it was
-    (or would have been) the cause. `examples` are ids of such exchanges, the newest first."""
+    (or would have been) the cause; `waived`, those in which a waiver kept it from deciding. `examples` are ids of such
+    exchanges, the newest first."""
 
     violated: int = 0
     inconclusive: int = 0
@@ -26,15 +27,18 @@ class OfPrinciple(msgspec.Struct):
     redacted: int = 0
     escalated: int = 0
     refused: int = 0
+    waived: int = 0
     examples: list[str] = []
 
 
 class Tally(msgspec.Struct):
-    """`shadow` of the `decisions` changed nothing; `effects` counts both what was done and what would have been."""
+    """`shadow` of the `decisions` changed nothing, and in `waived` of them a waiver let something pass; `effects`
+    counts both what was done and what would have been."""
 
     decisions: int = 0
     shadow: int = 0
     failed: int = 0
+    waived: int = 0
     effects: Counter[str] = msgspec.field(default_factory=Counter)
     principles: dict[str, OfPrinciple] = {}
 
@@ -63,10 +67,12 @@ def _add(total: Tally, record: Record) -> None:
     told = {"violated": _principles(facts, "violated"), "inconclusive": _principles(facts, "inconclusive")}
     effects = {
         "revised": _kept(facts) if would.get("revised") else set(),
-        "redacted": told["violated"] - _kept(facts) if would.get("redacted") else set(),
+        "redacted": _acting(facts) - _kept(facts) if would.get("redacted") else set(),
         "escalated": set(would["because"]) if would["action"] == "escalate" else set(),
         "refused": set(would["because"]) if would["action"] == "refuse" else set(),
+        "waived": set(facts.get("waived", ())),
     }
+    total.waived += bool(facts.get("waived"))
     total.effects["revised"] += bool(would.get("revised"))
     total.effects["redacted"] += bool(would.get("redacted"))
     total.effects["escalated"] += would["action"] == "escalate"
@@ -81,6 +87,12 @@ def _add(total: Tally, record: Record) -> None:
 
 def _principles(facts: dict[str, Any], outcome: str) -> set[str]:
     return {finding["principle"] for finding in facts.get("findings", ()) if finding["outcome"] == outcome}
+
+
+def _acting(facts: dict[str, Any]) -> set[str]:
+    """The principles of which something was violated that no waiver set aside."""
+    findings = facts.get("findings", ())
+    return {each["principle"] for each in findings if each["outcome"] == "violated" and not each.get("waived")}
 
 
 def _kept(facts: dict[str, Any]) -> set[str]:

@@ -52,14 +52,15 @@ def command(since: str | None, tenant: str, as_json: bool) -> int:
 def _print(found: Tally) -> None:
     out = page()
     shadow = f", {found.shadow} of them in shadow" if found.shadow else ""
+    waived = f", {found.waived} with something waived" if found.waived else ""
     failed = f"; {count(found.failed, 'request')} got no draft" if found.failed else ""
-    out.print(f"{count(found.decisions, 'decision')}{shadow}{failed}")
+    out.print(f"{count(found.decisions, 'decision')}{shadow}{waived}{failed}")
     done = ", ".join(f"{found.effects[effect]} {effect}" for effect in EFFECTS)
     out.print(f"{'would have been' if found.decisions and found.shadow == found.decisions else 'were'}: {done}")
     ranked = sorted(found.principles.items(), key=lambda pair: (-pair[1].violated, -pair[1].inconclusive, pair[0]))
     for name, of in ranked:
         counts = [(of.violated, "violated"), (of.inconclusive, "inconclusive")]
-        counts += [(getattr(of, effect), effect) for effect in EFFECTS]
+        counts += [(getattr(of, effect), effect) for effect in (*EFFECTS, "waived")]
         out.print(f"[bold]{inert(name)}[/]  {', '.join(f'{n} {what}' for n, what in counts if n)}")
         out.print(f"  e.g. {', '.join(id[:12] for id in of.examples)}")
     if not found.decisions:

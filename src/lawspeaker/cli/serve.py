@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -61,7 +62,7 @@ def command(
     routes = _configured(ctx, config)
     if not routes:
         cast = (upstream, critic or upstream, judge)
-        routes = (RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, {}),)
+        routes = (RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, (), {}),)
     with Keyring(home()) as keyring:
         keys = keyring if require_key or keyring.keys() else None
         if not keyring.keys() and not is_loopback(host):
@@ -125,6 +126,7 @@ def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Go
         sampling=Sampling(timeout=route.timeout),
         rounds=route.rounds,
         shadow=route.shadow,
+        waivers=route.waivers,
     )
 
 
@@ -137,6 +139,9 @@ def _tell(base: str, routes: tuple[RouteConfig, ...], needs_key: bool) -> None:
         console.print(f"[bold]{inert(route.name)}[/] under {law} at {base}")
         if route.shadow:
             console.print("[yellow]  in shadow: everything is judged and recorded, and nothing is changed[/]")
+        for each in route.waivers:
+            until = datetime.fromtimestamp(each.expires - 1, UTC).date()
+            console.print(f"[yellow]  {inert(each.principle)} is waived until {until} ({inert(each.owner)})[/]")
     who = "Access keys are asked for" if needs_key else "No access keys: whoever reaches this address is served"
     console.print(f"[dim]{who}{'' if needs_key else ', with any key'}. Ctrl-C stops.[/]")
     ask = f'[{{"role": "user", "content": "{_EXAMPLE}"}}]'

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from lawspeaker.checks.assess import assess
+from lawspeaker.checks.waivers import Waiver, assess_waived
 from lawspeaker.constitution.schema import Constitution, Principle, by_severity
 from lawspeaker.deliberation.better import why_not_better
 from lawspeaker.deliberation.critique import account_of, critique
@@ -41,6 +41,7 @@ class Corrector(msgspec.Struct, frozen=True):
     rounds: int
     budget: float
     observe: Callable[[str], None]
+    waivers: tuple[Waiver, ...] = ()
 
     async def correct(self, exchange: Exchange, findings: Sequence[Finding]) -> Corrected:
         """`exchange` (with its answer) revised for as long as that helps. Never raises: a model that
@@ -85,7 +86,7 @@ class Corrector(msgspec.Struct, frozen=True):
             during = "revision" if steps else "critique"
             return _add(now, *steps, Fault(during, principle.id, str(error)))
         candidate = now.exchange.with_answer(revision.text)
-        found = await assess(candidate, self.constitution, judge=self.judge, budget=self.budget)
+        found = await assess_waived(candidate, self.constitution, self.waivers, judge=self.judge, budget=self.budget)
         # Only the law and its checks may ask for a removal: a critic's words are a model's.
         removals = f"{account_of(principle, now.findings)}\n{principle.revision}"
         worse = why_not_better(now.exchange, candidate, now.findings, found, removals)

@@ -56,7 +56,7 @@ def account_of(principle: Principle, findings: Sequence[Finding]) -> str:
     """What the checks found against `principle`, a line each."""
     lines = []
     for finding in findings:
-        if finding.principle == principle.id and finding.outcome == "violated":
+        if finding.principle == principle.id and finding.outcome == "violated" and not finding.waived:
             at = f" (line {finding.spans[0].line})" if finding.spans else ""
             lines.append(f"{finding.reason}{at}")
     return "\n".join(lines)

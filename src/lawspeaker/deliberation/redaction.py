@@ -19,7 +19,7 @@ def redact(exchange: Exchange, findings: Sequence[Finding], constitution: Consti
     acts = {principle.id for principle in constitution.principles if principle.on_violation == "redact"}
     cuts: dict[_Place, list[tuple[int, int, str]]] = defaultdict(list)
     for finding in findings:
-        if finding.principle in acts and finding.outcome == "violated":
+        if finding.principle in acts and finding.outcome == "violated" and not finding.waived:
             for span in finding.spans:
                 cuts[span.message, span.part].append((span.start, span.end, finding.principle))
     start = exchange.answer_start

@@ -73,7 +73,7 @@ async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
         raise RequestError(503, f"the audit log takes no records, so nothing is answered (decision {id})") from None
     except BoundaryError:
         raise RequestError(500, f"the answer could not be judged, so there is none (decision {id})") from None
-    return _outcome(governed, id)
+    return msgspec.structs.replace(_outcome(governed, id), waived=governed.waived)
 
 
 def _outcome(governed: Governed, id: str) -> Outcome:

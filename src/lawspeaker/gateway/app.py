@@ -132,6 +132,8 @@ class Gateway:
         else:
             for outcome in work.result():
                 self._metrics.add("lawspeaker_answers_total", 1, outcome=outcome.action, **labels)
+                for principle in outcome.waived:
+                    self._metrics.add("lawspeaker_waived_total", 1, principle=principle, **labels)
         self._metrics.add("lawspeaker_seconds_total", seconds, **labels)
 
     def _check_host(self, headers: Headers) -> None:

@@ -9,6 +9,12 @@
         rounds: 2
         timeout: 60                  # seconds for each call of a model
         shadow: true                 # judge and record, change nothing
+        waivers:                     # what does not decide for a while
+          - principle: pinned-modules
+            scope: [answer]
+            owner: platform
+            reason: The registry has no tags yet.
+            expires: '2026-12-31'    # the last day, in UTC
 
 Every mistake is one line with its place. No key stands here: they come from the environment.
 """
@@ -20,14 +26,16 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.waivers import Waiver
 from lawspeaker.constitution import read
 from lawspeaker.constitution.compose import combine
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.constitution.source import MAX_BYTES, Node, Place, parse, too_big
 from lawspeaker.errors import ConstitutionError, InputError
+from lawspeaker.gateway.waivers import read_waivers
 
-_ROUTE: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "shadow")
+_ROUTE: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "shadow", "waivers")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 
 
@@ -42,6 +50,7 @@ class RouteConfig(msgspec.Struct, frozen=True):
     rounds: int
     timeout: float
     shadow: bool
+    waivers: tuple[Waiver, ...]
     places: dict[str, Place]
 
 
@@ -76,15 +85,17 @@ def _route(node: Node, path: Path) -> RouteConfig:
     if not _NAME.fullmatch(name):
         raise found["name"].place.error("a route's name is up to 128 letters, digits and the signs . _ : / -")
     model = read.text(found["model"])
+    law = _law(found["constitution"], path.parent)
     return RouteConfig(
         name,
-        _law(found["constitution"], path.parent),
+        law,
         model,
         read.text(found["critic"]) if "critic" in found else model,
         read.text(found["judge"]) if "judge" in found else None,
         int(_number(found["rounds"], 0, 8, whole=True)) if "rounds" in found else 2,
         _number(found["timeout"], 0.1, 3600) if "timeout" in found else 60.0,
         read.flag(found["shadow"]) if "shadow" in found else False,
+        read_waivers(found["waivers"], law) if "waivers" in found else (),
         {field: value.place for field, value in found.items()},
     )
 

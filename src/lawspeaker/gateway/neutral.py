@@ -32,13 +32,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 class Outcome(msgspec.Struct, frozen=True):
     """What one governed answer came to: its parts, or why there is none in `refusal`. `cut` marks an answer that
-    ended at its bound of tokens."""
+    ended at its bound of tokens. `waived` names the principles that a waiver kept from deciding."""
 
     parts: tuple[Part, ...] = ()
     refusal: str = ""
     cut: bool = False
     usage: Usage = Usage()
     action: Action = "release"
+    waived: tuple[str, ...] = ()
 
 
 def pieces(text: str) -> Iterator[str]:
