@@ -1,6 +1,7 @@
 """`assess()`: every principle, in order, whatever a check does."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import pytest
 
 from lawspeaker.checks.assess import assess
 from lawspeaker.checks.registry import KINDS, extended
-from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
 from lawspeaker.errors import BoundaryError, InputError
@@ -37,6 +38,27 @@ class Slow:
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         self.release.wait(20)
         return (Finding("p", "test/slow", "upheld", "Too late."),)
+
+
+class Where:
+    """Notes in which thread it ran."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        self.threads.append(threading.get_ident())
+        return (Finding("p", "test/where", "upheld", "Here."),)
+
+
+class Light(Where):
+    needs = Needs("whole")
+
+
+class Unsure(Where):
+    @property
+    def needs(self) -> Needs:
+        raise OSError
 
 
 class Returns:
@@ -138,6 +160,50 @@ def test_many_at_once() -> None:
 
     results = asyncio.run(many())
     assert len({str(result) for result in results}) == 1
+
+
+def test_a_thread_is_used_again_and_one_that_hangs_is_replaced() -> None:
+    where, slow = Where(), Slow()
+    run(law(where))
+    run(law(where))
+    assert len(set(where.threads)) == 1
+    began = time.monotonic()
+    run(law(where, slow), budget=0.1)
+    assert [finding.outcome for finding in run(law(where))] == ["upheld"]
+    assert time.monotonic() - began < 5
+    assert where.threads[2] == where.threads[0] != where.threads[3]
+    slow.release.set()
+
+
+def test_light_checks_of_a_short_text_run_where_they_are_and_findings_keep_their_order() -> None:
+    light, heavy, unsure = Light(), Where(), Unsure()
+    found = run(law(heavy, light, Crash(), unsure, light))
+    assert [finding.check for finding in found] == ["test/where"] * 2 + ["crash/unfinished"] + ["test/where"] * 2
+    here = threading.get_ident()
+    assert light.threads == [here, here]
+    assert here not in heavy.threads + unsure.threads
+    asyncio.run(assess(ask("hello").with_answer("world " * 1000), law(light)))
+    assert light.threads[2] != here
+
+
+def test_light_checks_are_late_too() -> None:
+    light = Light()
+    (finding,) = run(law(light), budget=0.0)
+    assert (finding.check, light.threads) == ("light/unfinished", [])
+
+
+def test_checks_run_in_a_process_that_was_forked() -> None:
+    run(law(Fine()))
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        (finding,) = run(law(Fine()), budget=3)
+        os.write(writer, finding.outcome.encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100) == b"upheld"
+    os.close(reader)
 
 
 def test_the_registry_cannot_be_changed_and_loads_nothing_that_is_not_named() -> None:

@@ -1,13 +1,14 @@
 """Evidence on one exchange under one constitution.
 
 Every principle gets at least one finding, in the order of the law. Deterministic checks run one after
-another in a thread; the judges run after them, all principles at once, since most are asked only where the
-checks came out undecided. One deadline holds for all of it: what is not done by then is inconclusive. A
-check that crashes, is late or returns nonsense is an inconclusive finding, never an exception and never a
-pass.
+another, in a thread unless they say that they are light and there is little to read; the judges run after
+them, all principles at once, since most are asked only where the checks came out undecided. One deadline
+holds for all of it: what is not done by then is inconclusive. A check that crashes, is late or returns
+nonsense is an inconclusive finding, never an exception and never a pass.
 
 What is not covered: Python cannot end a thread. A check that never returns keeps its thread until the
-process ends, and one that holds the interpreter lock holds up the deadline too.
+process ends, and one that holds the interpreter lock, or says that it is light and is not, holds up the
+deadline too.
 """
 
 import asyncio
@@ -19,8 +20,9 @@ from typing import Final, get_args
 
 import msgspec
 
+from lawspeaker.checks import threads
 from lawspeaker.checks.judge import CHECK, Judge
-from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.kinds import Check, needs_of
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.errors import BoundaryError, LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Scope
@@ -29,6 +31,8 @@ from lawspeaker.models.base import Model
 
 OUT_OF_SCOPE: Final = "law/scope"
 _OUTCOMES: Final = frozenset(get_args(Outcome))
+# Characters up to which light checks run where they are: a millisecond or so, less than handing them over costs.
+_LITTLE: Final = 4096
 _LATE: Final = "The time for this assessment was over before the check was done."
 
 Findings = tuple[Finding, ...]
@@ -49,7 +53,7 @@ async def assess(
         for spec in principle.checks
         if not isinstance(spec.check, Judge)
     ]
-    results = await _in_thread(deadline, exchange, tasks)
+    results = await _results(deadline, exchange, tasks)
     found: dict[str, list[Finding]] = {principle.id: [] for principle in constitution.principles}
     for task, findings in zip(tasks, results, strict=True):
         found[task.principle] += findings
@@ -80,6 +84,14 @@ class _Task(msgspec.Struct, frozen=True):
             return (self.unfinished(f"{error}."),)
         return findings
 
+    @property
+    def light(self) -> bool:
+        try:
+            with boundary(f"the check '{self.kind}'"):
+                return needs_of(self.check).cost == "light"
+        except LawspeakerError:
+            return False
+
     def unfinished(self, reason: str) -> Finding:
         return Finding(self.principle, f"{self.kind}/unfinished", "inconclusive", reason)
 
@@ -93,6 +105,22 @@ def _validate(findings: Sequence[Finding], principle: str) -> None:
             raise BoundaryError("the check returned something that is not a finding of its principle")
         if finding.outcome not in _OUTCOMES or finding.superseded:
             raise BoundaryError("the check returned a finding that says nothing it may say")
+
+
+async def _results(deadline: float, exchange: Exchange, tasks: Sequence[_Task]) -> list[Findings]:
+    """The findings of each task."""
+    if sum(len(segment.text) for segment in exchange.segments()) > _LITTLE:
+        return await _in_thread(deadline, exchange, tasks)
+    light = [task.light for task in tasks]
+    here = [
+        (task.run(exchange) if time.monotonic() < deadline else (task.unfinished(_LATE),))
+        for task, is_light in zip(tasks, light, strict=True)
+        if is_light
+    ]
+    heavy = [task for task, is_light in zip(tasks, light, strict=True) if not is_light]
+    there = await _in_thread(deadline, exchange, heavy) if heavy else []
+    done, handed = iter(here), iter(there)
+    return [next(done if is_light else handed) for is_light in light]
 
 
 async def _in_thread(deadline: float, exchange: Exchange, tasks: Sequence[_Task]) -> list[Findings]:
@@ -113,8 +141,7 @@ async def _in_thread(deadline: float, exchange: Exchange, tasks: Sequence[_Task]
             done.append(found)
         loop.call_soon_threadsafe(finished.set)
 
-    # A daemon, so that a check that hangs does not keep the process from ending.
-    threading.Thread(target=work, name="checks", daemon=True).start()
+    threads.start(work)
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline - time.monotonic()):

@@ -30,7 +30,7 @@ class Needs(msgspec.Struct, frozen=True):
     - `incremental`: a character is found when it arrives, and nothing later takes that back.
 
     `heavy` is a check whose time depends on more than the length of the text (a parser, a model), so it may have to
-    be ended from outside.
+    be ended from outside. A `light` one may run where it holds everything else up, so it is not one to wait in.
     """
 
     extent: Literal["whole", "window", "incremental"]
