@@ -83,3 +83,19 @@ def test_a_vault_key_is_never_written_over(cli, work: Path):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert (work / "there").read_text() == "mine"
     assert not (work / "home" / "keys").exists()
+
+
+def test_the_signing_key_is_rotated(cli, work: Path):
+    home = str(work / "home")
+    assert (refused := cli("keys", "rotate", "--why", "x", home=home)).returncode == 2
+    assert refused.stderr.count("\n") == 1
+    first = cli("keys", "init", home=home).stdout.strip()
+    make_log(work / "home", 2)
+    done = cli("keys", "rotate", "--why", "a laptop was lost", "--by", "Rina", home=home)
+    assert (done.returncode, "a laptop" in done.stdout + done.stderr) == (0, False)
+    second = done.stdout.strip()
+    assert second != first
+    assert read_vkeys(work / "home") == (second, first)
+    make_log(work / "home", 2)
+    for key in (first, second):
+        assert cli("audit", "verify", "--key", key, home=home).returncode == 0

@@ -45,7 +45,7 @@ class Verifier:
             self.public = Ed25519PublicKey.from_public_bytes(data[1:])
         except ValueError as error:
             raise LogError("a verifier key must be an Ed25519 one, as name+hash+key") from error
-        self.name, self.id = name, key_id(name, data[1:])
+        self.name, self.id, self.vkey = name, key_id(name, data[1:]), vkey.strip()
         if id_text != self.id.hex():
             raise LogError(f"the verifier key of {name} says its id is {id_text!r}, but it is {self.id.hex()}")
 
@@ -71,8 +71,11 @@ class Signer:
     def sign(self, checkpoint: Checkpoint) -> str:
         """The checkpoint as a signed note."""
         text = checkpoint.text
-        signature = self._key.sign(text.encode())
-        return f"{text}\n{_DASH}{self.name} {encode64(self.id + signature)}\n"
+        return f"{text}\n{_DASH}{self.name} {encode64(self.id + self.sign_text(text))}\n"
+
+    def sign_text(self, text: str) -> bytes:
+        """The bare signature of a text that cannot be a checkpoint."""
+        return self._key.sign(text.encode())
 
 
 def key_id(name: str, public: bytes) -> bytes:

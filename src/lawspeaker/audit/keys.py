@@ -2,7 +2,11 @@
 
 `log.key` holds the Ed25519 signing key (`PRIVATE+KEY+name+id+base64`, the form of Go's note package), `log.vkey` its
 public half, `vault.key` the AES-256 key that wraps the keys of texts (`VAULT+KEY+id+base64`). The first line is the
-key in use; further lines are keys that were in use before a rotation and still verify or open what is old.
+key in use; further lines of `log.vkey` and `vault.key` are keys that were in use before and still verify or open what
+is old. `log.key` has no further lines: a signing key that was given up is destroyed.
+
+A rotation writes `log.key.next` first. Once the `rotated` record is durable the key is adopted: public halves, then
+the private one by a rename. A crash at any point leaves what the next opening needs to go back or to go on.
 """
 
 import hashlib
@@ -17,6 +21,7 @@ from lawspeaker.errors import LogError
 
 _SIGNING = "PRIVATE+KEY+"
 _VAULT = "VAULT+KEY+"
+_NEXT = "log.key.next"
 
 
 class VaultKey(msgspec.Struct, frozen=True):
@@ -47,11 +52,10 @@ class Keys(msgspec.Struct, frozen=True):
 def create(folder: Path) -> Keys:
     """Write the keys of a new log, and return them."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    seed, name = secrets.token_bytes(32), _new_origin()
-    signer = Signer(name, seed)
+    signer, text = _new_signer(_new_origin())
     vault = VaultKey.of(secrets.token_bytes(32))
     _write(folder / "vault.key", f"{_VAULT}{vault.id}+{encode64(vault.secret)}\n")
-    _write(folder / "log.key", f"{_SIGNING}{name}+{signer.id.hex()}+{encode64(ED25519 + seed)}\n")
+    _write(folder / "log.key", text)
     return Keys(signer, (Verifier(signer.vkey),), (vault,))
 
 
@@ -62,10 +66,51 @@ def announce(folder: Path, keys: Keys) -> None:
 
 def load(folder: Path) -> Keys:
     """The keys of a log that has them; raises `LogError` if one is missing or unreadable."""
-    signer = _parse_signer(_lines(folder / "log.key")[0], folder / "log.key")
+    signer = _signer(folder / "log.key")
+    if (folder / _NEXT).exists() and _signer(folder / _NEXT).vkey == _lines(folder / "log.vkey")[0]:
+        signer = adopt(folder)
     if signer.vkey != _lines(folder / "log.vkey")[0]:
         raise LogError(f"{folder / 'log.vkey'}: not the public half of the key in log.key; restore both")
     return Keys(signer, load_verifiers(folder / "log.vkey"), load_vault(folder / "vault.key"))
+
+
+def stage(folder: Path, name: str) -> Signer:
+    """A new signing key under the log's name, on the disk and not in use yet."""
+    signer, text = _new_signer(name)
+    _write(folder / _NEXT, text)
+    sync(folder)
+    return signer
+
+
+def staged(folder: Path) -> Signer | None:
+    """The signing key that a rotation has put ready, if there is one."""
+    return _signer(folder / _NEXT) if (folder / _NEXT).exists() else None
+
+
+def unstage(folder: Path) -> None:
+    """Give up a key that was never used."""
+    (folder / _NEXT).unlink()
+
+
+def adopt(folder: Path) -> Signer:
+    """Make the staged key the one in use. May be called again after it was cut off."""
+    signer, known = _signer(folder / _NEXT), _lines(folder / "log.vkey")
+    if known[0] != signer.vkey:
+        _write(folder / "log.vkey.tmp", "".join(f"{line}\n" for line in (signer.vkey, *known)))
+        (folder / "log.vkey.tmp").rename(folder / "log.vkey")
+        sync(folder)
+    (folder / _NEXT).rename(folder / "log.key")
+    sync(folder)
+    return signer
+
+
+def sync(folder: Path) -> None:
+    """A new file survives a power cut only once its folder is on the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def load_verifiers(path: Path) -> tuple[Verifier, ...]:
@@ -83,7 +128,15 @@ def _new_origin() -> str:
     return f"lawspeaker.local/{secrets.token_hex(8)}"
 
 
-def _parse_signer(line: str, path: Path) -> Signer:
+def _new_signer(name: str) -> tuple[Signer, str]:
+    """A new key, and the text of its file."""
+    seed = secrets.token_bytes(32)
+    signer = Signer(name, seed)
+    return signer, f"{_SIGNING}{name}+{signer.id.hex()}+{encode64(ED25519 + seed)}\n"
+
+
+def _signer(path: Path) -> Signer:
+    line = _lines(path)[0]
     name, _, rest = line.removeprefix(_SIGNING).partition("+")
     id_text, _, encoded = rest.partition("+")
     try:

@@ -9,7 +9,6 @@ After the first error nothing may be written any more (a failed fsync may have l
 as safe, and memory may no longer match the disk). The caller closes the ledger; opening reads everything anew.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -20,8 +19,8 @@ import msgspec
 
 from lawspeaker.audit import keys as keyring
 from lawspeaker.audit import record as records
-from lawspeaker.audit import storage, tiles, vault
-from lawspeaker.audit.checkpoint import Checkpoint, open_note
+from lawspeaker.audit import rotation, storage, tiles, vault
+from lawspeaker.audit.checkpoint import Checkpoint
 from lawspeaker.audit.keys import Keys
 from lawspeaker.audit.merkle import hash_leaf
 from lawspeaker.audit.publish import Site
@@ -57,6 +56,7 @@ class Ledger:
         with storage.errors(where / "log.db"):
             if self.store.head() is None:
                 self._begin()
+            self._chain, self._retired = rotation.follow(self.store.of_kind("rotated"), keys.signer.vkey), False
             self._tree, self._note = self._load()
             published = site is None or self._compare_published(site)
         with storage.errors(where / "vault.db"):
@@ -127,6 +127,10 @@ class Ledger:
         earlier = [*self.store.history(record.subject), *rows] if record.kind == "ruling" else []
         if any(row[2] == record.subject and row[3] == "ruling" for row in earlier):
             raise LogError(f"{record.subject} has a ruling already; a second one is refused")
+        if self._retired or any(row[3] == "rotated" for row in rows):
+            raise LogError("the log's signing key was rotated; open the log again")
+        if record.kind == "rotated":
+            rotation.successor(record, self._keys.signer.vkey)
         for id_ in records.erased_ids(record):
             if holding := self._held(id_, rows):
                 raise LogError(f"{id_} cannot be erased: record {holding} puts a legal hold on it")
@@ -168,6 +172,7 @@ class Ledger:
         self._note = self._keys.signer.sign(checkpoint)
         self.store.add_checkpoint(checkpoint.size, self._note)
         self.store.db.execute("COMMIT")
+        self._retired = rows[-1][3] == "rotated"
         self._unpublished = [*written, *self._tree.partials()], bundles
         return hashes
 
@@ -234,6 +239,10 @@ class Ledger:
             raise LogError(
                 f"{path}: the format is {self.store.meta('format')!r}; this version writes {storage.FORMAT!r}"
             )
+        if self._chain.wrong:
+            raise self._tampered("record {}: {}".format(*self._chain.wrong[0]))
+        if self._chain.keys[-1].vkey != self._keys.signer.vkey:
+            raise LogError(f"{path}: the log was rotated to the key {self._chain.keys[-1].vkey}; restore that key")
         size, note = self.store.head() or (0, "")
         head = self._open(note, path)
         if head.size != size or self.store.count() != size:
@@ -250,7 +259,7 @@ class Ledger:
 
     def _open(self, note: str, path: Path) -> Checkpoint:
         try:
-            return open_note(note, self._keys.verifiers, self.store.meta("origin"))
+            return self._chain.open(note, self.store.meta("origin"))
         except LogError as error:
             raise LogError(f"{path}: {error}; the log was tampered with, or its keys are not these") from error
 
@@ -311,17 +320,34 @@ def open_ledger(home: Path) -> Ledger:
     log = storage.open_writable(home / "log.db", storage.SCHEMA)
     texts = storage.open_writable(home / "vault.db", vault.SCHEMA)
     try:
+        with storage.errors(home / "keys"):
+            keys = _settle(Store(log), home / "keys", keys)
         ledger = Ledger(log, texts, keys, home, Site(home / "log"))
         if not made:
             with storage.errors(home / "keys" / "log.vkey"):
                 keyring.announce(home / "keys", keys)
                 for folder in (home / "keys", home / "log", home, home.parent):
-                    _sync(folder)
+                    keyring.sync(folder)
     except LogError:
         log.close()
         texts.close()
         raise
     return ledger
+
+
+def _settle(store: Store, folder: Path, keys: Keys) -> Keys:
+    """Finish a rotation that was cut off: once its record is durable, the next key is the one in use."""
+    staged = keyring.staged(folder)
+    if staged is None:
+        return keys
+    with storage.errors(folder.parent / "log.db"):
+        last = [records.decode(row[4]) for row in store.of_kind("rotated")][-1:]
+    if not last or last[0].facts.get("new") != staged.vkey:
+        keyring.unstage(folder)
+        return keys
+    rotation.successor(last[0], keys.signer.vkey)
+    keyring.adopt(folder)
+    return keyring.load(folder)
 
 
 def _prepare(home: Path) -> Keys:
@@ -341,15 +367,6 @@ def _prepare(home: Path) -> Keys:
         shutil.rmtree(home / "log" / "tile", ignore_errors=True)
         (home / "log" / "checkpoint").unlink(missing_ok=True)
     return keyring.create(home / "keys")
-
-
-def _sync(folder: Path) -> None:
-    """A new file survives a power cut only once its folder is on the disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _erased(leaf: Leaf) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class Log(_Closing):
     async def join(self) -> None:
         """Become the writer if nobody is."""
         async with self._joining:
-            lock = None if self._writer or self._closed else _lock(self.home)
+            lock = None if self._writer or self._closed else lock_writer(self.home)
             if lock is None:
                 return
             try:
@@ -182,7 +182,7 @@ async def open_log(home: Path) -> Log:
     return log
 
 
-def _lock(home: Path) -> int | None:
+def lock_writer(home: Path) -> int | None:
     """The writer's lock, as a descriptor that holds it; None if another process has it."""
     path = home / "log" / "writer.lock"
     with storage.errors(home):

@@ -8,17 +8,18 @@ What no log can show about itself is said in the report's scope: its keeper, who
 write another one, and only a head or a key that lies elsewhere tells.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from lawspeaker.audit import keys, merkle, storage
+from lawspeaker.audit import keys, merkle, rotation, storage
 from lawspeaker.audit import record as records
-from lawspeaker.audit.checkpoint import Checkpoint, Verifier, open_note
+from lawspeaker.audit.checkpoint import Checkpoint, Verifier
 from lawspeaker.audit.merkle import hash_leaf
 from lawspeaker.audit.problems import Problem, Problems
+from lawspeaker.audit.rotation import Chain
 from lawspeaker.audit.storage import Leaf, Store
 from lawspeaker.audit.tiles import WIDTH, Tree
 from lawspeaker.audit.verify_site import SiteCheck
@@ -41,14 +42,14 @@ class Report(msgspec.Struct, frozen=True):
 def verify(home: Path, vkey: str | None = None, since: str | None = None) -> Report:
     """Check the log under `home`, with the public key `vkey` and the earlier checkpoint `since` where the verifier
     brings them. Raises `LogError` only where there is no log, or what was brought is no key or no checkpoint of it."""
-    brought = (Verifier(vkey),) if vkey else ()
+    brought = Verifier(vkey).vkey if vkey else ""
     database = home / "log.db"
     if not database.is_file():
         raise LogError(f"{database}: there is no audit log here")
     problems = Problems()
-    verifiers = brought or _own_keys(home, problems)
-    earlier = open_note(since, verifiers) if since is not None else None
-    check = _Check(home, problems, verifiers, earlier)
+    key = brought or _own_key(home, problems)
+    earlier = _chain(database, key).open(since) if since is not None else None
+    check = _Check(home, problems, key, earlier)
     try:
         with closing(storage.open_readable(database)) as connection, closing(check.texts):
             check.run(Store(connection))
@@ -59,10 +60,9 @@ def verify(home: Path, vkey: str | None = None, since: str | None = None) -> Rep
 
 
 class _Check:
-    def __init__(
-        self, home: Path, problems: Problems, verifiers: Sequence[Verifier], earlier: Checkpoint | None
-    ) -> None:
-        self.problems, self.verifiers, self.earlier = problems, verifiers, earlier
+    def __init__(self, home: Path, problems: Problems, key: str, earlier: Checkpoint | None) -> None:
+        self.problems, self.earlier = problems, earlier
+        self._key, self._chain = key, Chain(())
         self.site = SiteCheck(home / "log", problems)
         self.texts = TextCheck(home, problems)
         self.tree = Tree(self._grown_tile)
@@ -79,6 +79,10 @@ class _Check:
         head = store.head()
         due = head[0] if head else 0
         self.texts.open()
+        if self._key:
+            self._chain = rotation.follow(store.of_kind("rotated"), self._key)
+        for index, what in self._chain.wrong:
+            self.problems.add(index, what)
         self._leaves(store, origin, min(max(due, store.count()), store.rows() + _HOLES))
         if due != self.tree.size or store.rows(outside=self.tree.size):
             low = min(due, self.tree.size)
@@ -158,7 +162,7 @@ class _Check:
     def _head(self, size: int, note: str, origin: str | None) -> None:
         """Check a head where the tree has its size."""
         try:
-            head = open_note(note, self.verifiers, origin)
+            head = self._chain.open(note, origin)
         except LogError as error:
             self.problems.add(None, f"log.db, checkpoint {size}: {error}")
             return
@@ -231,7 +235,7 @@ class _Check:
             self.problems.add(None, "log/checkpoint is missing or empty")
             return
         try:
-            head = open_note(note, self.verifiers, origin)
+            head = self._chain.open(note, origin)
         except LogError as error:
             self.problems.add(None, f"log/checkpoint: {error}")
             return
@@ -247,12 +251,23 @@ def _later(store: Store, size: int) -> Iterator[records.Record]:
     return (records.decode(leaf[4]) for leaf in store.of_kind("erased") if leaf[0] >= size)
 
 
-def _own_keys(home: Path, problems: Problems) -> tuple[Verifier, ...]:
+def _own_key(home: Path, problems: Problems) -> str:
     try:
-        return keys.load_verifiers(home / "keys" / "log.vkey")
+        return keys.load_verifiers(home / "keys" / "log.vkey")[0].vkey
     except LogError as error:
         problems.add(None, str(error))
-        return ()
+        return ""
+
+
+def _chain(database: Path, key: str) -> Chain:
+    """The keys of the log, to open what somebody else kept of it. Damage is none of its business."""
+    if not key:
+        return Chain(())
+    try:
+        with closing(storage.open_readable(database)) as connection:
+            return rotation.follow(Store(connection).of_kind("rotated"), key)
+    except (LogError, *storage.DAMAGE):
+        return Chain((Verifier(key),))
 
 
 def _scope(keyed: bool, earlier: Checkpoint | None) -> str:

@@ -8,13 +8,15 @@ import click
 
 from lawspeaker.audit.log import open_log
 from lawspeaker.audit.reader import read_vkeys
+from lawspeaker.audit.rekey import rotate
+from lawspeaker.cli.audit.person import by_option, person
 from lawspeaker.cli.context import home, page, words
 from lawspeaker.errors import InputError
 
 
 @click.group()
 def command() -> None:
-    """Make the log's keys."""
+    """Make the log's keys, and replace the one that signs."""
 
 
 @command.command("init")
@@ -30,6 +32,20 @@ def init_command(vault_key: str | None) -> int:
         _move(folder / "vault.key", target)
     page().print(read_vkeys(home())[0])
     words().print(f"signing key {folder / 'log.key'}, vault key {target or folder / 'vault.key'}: back up both, apart")
+    return 0
+
+
+@command.command("rotate")
+@click.option("--why", required=True, help="The reason; kept encrypted beside the record of the rotation.")
+@by_option
+def rotate_command(why: str, by: str | None) -> int:
+    """Replace the signing key; the log records it, signed by both. Nothing else may hold the log meanwhile."""
+    receipt = rotate(home(), why, person(by))
+    page().print(read_vkeys(home())[0])
+    words().print(
+        f"record {receipt.index} says so, signed by both keys; {home() / 'keys' / 'log.key'} is new: back it up, "
+        "destroy copies of the old one, and give the new public key to witnesses and verifiers"
+    )
     return 0
 
 
