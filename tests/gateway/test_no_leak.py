@@ -1,5 +1,5 @@
-"""No leak: what the bundled constitutions say is a violation, as an upstream's answer cut in two anywhere. Whole or as a
-held stream, none of it is given away; where the law cuts out, none of what it cuts."""
+"""No leak: what the bundled constitutions say is a violation, as an upstream's answer cut in two anywhere. Whole or
+as a held stream, none of it is given away; where the law cuts out, none of what it cuts."""
 
 import asyncio
 import json
