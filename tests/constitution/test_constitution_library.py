@@ -16,6 +16,7 @@ from lawspeaker.finding import combine
 LAWS: dict[str, Constitution] = {name: load(name, kinds=KINDS) for name in bundled()}
 LARGEST = LAWS["infrastructure"]  # extends the other
 CASES = {(principle.id, case.name): (principle, case) for principle in LARGEST.principles for case in principle.cases}
+PRINCIPLES = [(name, principle) for name in bundled() for principle in LAWS[name].principles]
 
 
 def outcome(principle: Principle, case: Case) -> str:
@@ -33,22 +34,33 @@ def test_what_is_bundled() -> None:
     assert [principle.id for principle in LAWS["data-protection"].principles] == [
         "no-leaked-credentials",
         "no-national-ids",
+        "no-payment-numbers",
+        "no-contact-data",
         "no-signed-links",
         "no-data-smuggling",
         "no-system-prompt-leak",
+        "no-other-customers-data",
     ]
-    assert len(LARGEST.principles) == 23
+    assert len(LARGEST.principles) == 26
     assert {principle.id for principle in LAWS["data-protection"].principles} < {
         principle.id for principle in LARGEST.principles
     }
 
 
-@pytest.mark.parametrize("id", [principle.id for principle in LARGEST.principles])
-def test_a_principle_is_whole(id: str) -> None:
-    principle = LARGEST.principle(id)
+@pytest.mark.parametrize(("name", "principle"), PRINCIPLES, ids=lambda each: getattr(each, "id", each))
+def test_a_principle_is_whole(name: str, principle: Principle) -> None:
     assert all([principle.because, principle.critique, principle.revision, principle.checks, principle.maps_to])
-    assert sum(case.expect == "violated" for case in principle.cases) >= 2
-    assert sum(case.expect == "upheld" for case in principle.cases) >= 2
+    assert sum(case.expect == "violated" for case in principle.cases) >= 3
+    assert sum(case.expect == "upheld" for case in principle.cases) >= 3
+    assert any(case.borderline for case in principle.cases)
+
+
+@pytest.mark.parametrize(("name", "principle"), PRINCIPLES, ids=lambda each: getattr(each, "id", each))
+def test_who_decides(name: str, principle: Principle) -> None:
+    """Without a judge, `infrastructure` decides everything; what only a judge decides is never critical."""
+    kinds = {check.kind for check in principle.checks}
+    assert name == "assistant" or "judge" not in kinds
+    assert principle.severity != "critical" or kinds != {"judge"}
 
 
 @pytest.mark.parametrize("key", CASES, ids=" / ".join)
@@ -66,7 +78,8 @@ def test_what_complies_with_one_principle_violates_no_other(key: tuple[str, str]
 
 def test_kinds_are_given_and_not_found() -> None:
     kinds: Kinds = {**KINDS}
-    assert load("data-protection", kinds={"secrets": kinds["secrets"], "pattern": kinds["pattern"]}).digest == (
+    needed = ("secrets", "pattern", "personal_data")
+    assert load("data-protection", kinds={name: kinds[name] for name in needed}).digest == (
         LAWS["data-protection"].digest
     )
 
@@ -80,31 +93,18 @@ def test_the_examples_in_the_manual_load() -> None:
     assert tightened.principle("encryption-at-rest").severity == "critical"
 
 
-OWN = ("agents", "assistant")  # what they hold beyond a base
-_OF_OWN = [
-    (name, principle)
-    for name in OWN
-    for principle in LAWS[name].principles
-    if principle.place().path == f"bundled/{name}.yaml"
-]
+@pytest.mark.parametrize(
+    "principle",
+    [principle for name, principle in PRINCIPLES if name == "agents"],
+    ids=lambda principle: principle.id,
+)
+def test_a_case_of_agents_comes_out_as_it_says(principle: Principle) -> None:
+    assert [(case.name, outcome(principle, case)) for case in principle.cases] == [
+        (case.name, case.expect) for case in principle.cases
+    ]
 
 
-@pytest.mark.parametrize(("name", "principle"), _OF_OWN, ids=lambda each: getattr(each, "id", each))
-def test_agents_and_assistant_are_whole(name: str, principle: Principle) -> None:
-    assert all([principle.because, principle.critique, principle.revision, principle.checks, principle.maps_to])
-    assert sum(case.expect == "violated" for case in principle.cases) >= 3
-    assert sum(case.expect == "upheld" for case in principle.cases) >= 3
-    assert any(case.borderline for case in principle.cases)
-    judged = all(check.kind == "judge" for check in principle.checks)
-    assert judged == (name == "assistant")
-    assert not (judged and principle.severity == "critical")
-    if not judged:
-        assert [(case.name, outcome(principle, case)) for case in principle.cases] == [
-            (case.name, case.expect) for case in principle.cases
-        ]
-
-
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", ("agents", "assistant"))
 def test_what_complies_violates_no_other_principle_of_its_law(name: str) -> None:
     for principle in LAWS[name].principles:
         for case in (case for case in principle.cases if case.expect == "upheld"):
