@@ -56,6 +56,42 @@ resource "aws_security_group" "g" {
 }
 """
 
+
+def split(first: str, port: int, second: str, other: int) -> str:
+    """Two rules for an eighth of the addresses together; each has 16 ranges, and no range is everyone."""
+    return "".join(
+        f"""resource "aws_security_group_rule" "r{index}" {{
+  type              = "ingress"
+  security_group_id = {group}
+  protocol          = "tcp"
+  from_port         = {at}
+  to_port           = {at}
+  cidr_blocks       = [{", ".join(f'"{32 + 2 * net + index}.0.0.0/8"' for net in range(16))}]
+}}
+"""
+        for index, (group, at) in enumerate(((first, port), (second, other)))
+    )
+
+
+MANY = "[" + ", ".join(f'"{first}.0.0.0/8"' for first in range(32, 96)) + "]"
+LISTED = """resource "aws_security_group_rule" "r" {
+  type            = "ingress"
+  protocol        = "tcp"
+  from_port       = 22
+  to_port         = 22
+  prefix_list_ids = [%s]
+}
+resource "aws_ec2_managed_prefix_list" "l" {
+  entry {
+    cidr = "%s"
+  }
+}
+"""
+ENTRY = """resource "aws_ec2_managed_prefix_list_entry" "e" {
+  prefix_list_id = aws_ec2_managed_prefix_list.l.id
+  cidr           = "%s"
+}
+"""
 INGRESS: list[tuple[Outcome, str]] = [
     ("violated", GROUP % (22, 22, "tcp", EVERYONE)),
     ("violated", GROUP % (20, 25, "6", EVERYONE)),
@@ -101,6 +137,23 @@ INGRESS: list[tuple[Outcome, str]] = [
     ("inconclusive", GROUP % (22, 22, "tcp", "var.who")),
     ("inconclusive", GROUP % ("var.port", "var.port", "tcp", EVERYONE)),
     ("upheld", GROUP % (443, 443, "tcp", "var.who")),
+    ("violated", GROUP % (0, 65535, "udp", EVERYONE)),
+    ("violated", GROUP % (22, 22, "tcp", '["0.0.0.0/1", "128.0.0.0/1"]')),
+    ("violated", GROUP % (22, 22, "tcp", MANY)),
+    ("upheld", GROUP % (443, 443, "tcp", MANY)),
+    ("upheld", GROUP % (22, 22, "tcp", '["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"]')),
+    ("upheld", GROUP % (22, 22, "tcp", '["10.0.0.0/8", "10.0.0.0/8", "10.0.0.0/9"]')),
+    ("violated", split("aws_security_group.g.id", 22, "aws_security_group.g.id", 22)),
+    ("violated", split('"sg-1"', 5432, '"sg-1"', 5432)),
+    ("upheld", split('"sg-1"', 5432, '"sg-2"', 5432)),
+    ("upheld", split('"sg-1"', 5432, '"sg-1"', 22)),
+    ("upheld", split('"sg-1"', 443, '"sg-1"', 443)),
+    ("upheld", split("var.g", 5432, "var.h", 5432)),
+    ("violated", LISTED % ("aws_ec2_managed_prefix_list.l.id", "0.0.0.0/0")),
+    ("upheld", LISTED % ("aws_ec2_managed_prefix_list.l.id", "192.0.2.0/24")),
+    ("upheld", LISTED % ('"pl-63a5400a"', "0.0.0.0/0")),
+    ("inconclusive", LISTED.replace('"%s"', "%s") % ("aws_ec2_managed_prefix_list.l.id", "var.range")),
+    ("violated", LISTED % ("aws_ec2_managed_prefix_list.l.id", "192.0.2.0/24") + ENTRY % "0.0.0.0/0"),
 ]
 
 SQL = """resource "google_sql_database_instance" "d" {

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from lawspeaker.checks.terraform.values import Unknown, Value
@@ -9,6 +10,8 @@ from lawspeaker.checks.terraform.values import Unknown, Value
 _NAMES: Final = frozenset({"*", "any", "internet", "all"})
 # A range of at most this prefix is a good part of the internet, whatever it is called.
 _WIDEST: Final = {4: 7, 6: 4}
+# Ranges that are narrower each, and together more than any one organisation has.
+_WIDEST_TOGETHER: Final = {4: 3, 6: 6}
 _PREFIX: Final = re.compile(r"/(\d{1,3})$")
 
 
@@ -29,6 +32,24 @@ def is_everyone(value: Value) -> bool | Unknown:
     except ValueError:
         return False
     return network.prefixlen <= _WIDEST[network.version]
+
+
+def are_nearly_everyone(values: Iterable[Value]) -> bool:
+    """Whether ranges that are each somebody's hold a good part of the internet together (`0.0.0.0/2`, `64.0.0.0/2`)."""
+    four: list[ipaddress.IPv4Network] = []
+    six: list[ipaddress.IPv6Network] = []
+    for value in values:
+        try:
+            network = ipaddress.ip_network(value.strip(), strict=False) if isinstance(value, str) else None
+        except ValueError:
+            continue
+        if isinstance(network, ipaddress.IPv4Network):
+            four.append(network)
+        elif network is not None:
+            six.append(network)
+    held_four = sum(network.num_addresses for network in ipaddress.collapse_addresses(four))
+    held_six = sum(network.num_addresses for network in ipaddress.collapse_addresses(six))
+    return held_four >> (32 - _WIDEST_TOGETHER[4]) > 0 or held_six >> (128 - _WIDEST_TOGETHER[6]) > 0
 
 
 def port_range(value: Value) -> tuple[int, int] | Unknown | None:

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.terraform.addresses import is_everyone, port_range
+from lawspeaker.checks.terraform.addresses import are_nearly_everyone, is_everyone, port_range
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
-from lawspeaker.checks.terraform.values import Unknown, Value, leaves
+from lawspeaker.checks.terraform.values import Unknown, Value, leaves, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, undecided, violated
 
 # Services that are for administrators and applications, never for the public.
@@ -27,6 +27,9 @@ UDP_PORTS: Final[Mapping[int, str]] = {
     11211: "memcached",
 }  # fmt: skip
 _GROUPS: Final = ("aws_security_group", "aws_default_security_group")
+_LIST: Final = "aws_ec2_managed_prefix_list"
+_RANGES: Final = ("cidr_blocks", "ipv6_cidr_blocks")
+_RANGE: Final = ("cidr_ipv4", "cidr_ipv6")
 _ALL_PROTOCOLS: Final = frozenset({"-1", "all", "*", "any"})
 _PORTS_OF: Final[Mapping[str, Mapping[int, str]]] = {"tcp": PORTS, "6": PORTS, "udp": UDP_PORTS, "17": UDP_PORTS}
 
@@ -43,7 +46,7 @@ class Opening(msgspec.Struct, frozen=True):
 def security_group(module: Module) -> Iterator[Verdict]:
     """AWS: the inline `ingress` of a security group."""
     for resource in module.of(*_GROUPS):
-        openings = [_aws(rule, ("cidr_blocks", "ipv6_cidr_blocks")) for rule in resource.children("ingress")]
+        openings = [_aws(rule, _RANGES, module) for rule in resource.children("ingress")]
         yield from each(resource, _judge(resource, openings))
 
 
@@ -51,9 +54,29 @@ def security_group_rule(module: Module) -> Iterator[Verdict]:
     """AWS: an ingress rule of its own, in the old form and the new."""
     for resource in module.of("aws_security_group_rule"):
         if resource.get("type") != "egress":
-            yield from each(resource, _judge(resource, [_aws(resource, ("cidr_blocks", "ipv6_cidr_blocks"))]))
+            yield from each(resource, _judge(resource, [_aws(resource, _RANGES, module)]))
     for resource in module.of("aws_vpc_security_group_ingress_rule"):
-        yield from each(resource, _judge(resource, [_aws(resource, ("cidr_ipv4", "cidr_ipv6"))]))
+        yield from each(resource, _judge(resource, [_aws(resource, _RANGE, module)]))
+
+
+def split_rules(module: Module) -> Iterator[Verdict]:
+    """AWS: rules of one group that open a port to nearly every address together, though none of them does alone."""
+    groups: dict[str, list[tuple[Resource, Opening]]] = {}
+    for number, resource in enumerate(module.of(*_GROUPS)):
+        alone = sum(one.address == resource.address for one in module.of(resource.type)) == 1
+        key = repr(tuple(resource.address.split("."))) if alone else str(number)
+        for rule in resource.children("ingress"):
+            groups.setdefault(key, []).append((resource, _aws(rule, _RANGES, module)))
+    for type, ranges in (("aws_security_group_rule", _RANGES), ("aws_vpc_security_group_ingress_rule", _RANGE)):
+        for resource in module.of(type):
+            group = resource.get("security_group_id")
+            known = group.instance if isinstance(group, Unknown) else group
+            if isinstance(known, str) and known and resource.get("type") != "egress":
+                groups.setdefault(known, []).append((resource, _aws(resource, ranges, module)))
+    for rules in groups.values():
+        narrow = [rule for rule in rules if _widest(rule[1].sources) is False]
+        if len(narrow) > 1 and _nearly_everyone(narrow):
+            yield from _together(narrow)
 
 
 def google_firewall(module: Module) -> Iterator[Verdict]:
@@ -95,10 +118,10 @@ def network_acl(module: Module) -> Iterator[Verdict]:
     """AWS: an allowing entry of a network ACL, on its own or inside it."""
     for resource in module.of("aws_network_acl_rule"):
         if resource.get("egress") is not True and resource.get("rule_action") == "allow":
-            yield from each(resource, _judge(resource, [_aws(resource, ("cidr_block", "ipv6_cidr_block"))]))
+            yield from each(resource, _judge(resource, [_aws(resource, ("cidr_block", "ipv6_cidr_block"), module)]))
     for resource in module.of("aws_network_acl", "aws_default_network_acl"):
         openings = [
-            _aws(rule, ("cidr_block", "ipv6_cidr_block"))
+            _aws(rule, ("cidr_block", "ipv6_cidr_block"), module)
             for rule in resource.children("ingress")
             if rule.get("action") == "allow"
         ]
@@ -134,6 +157,7 @@ RULE: Final = Rule(
     (
         security_group,
         security_group_rule,
+        split_rules,
         google_firewall,
         azure_security_rule,
         other_firewalls,
@@ -146,7 +170,8 @@ RULE: Final = Rule(
     r"security.?group|\bsg\b|_sg\b|firewall|ingress",
     doc=(
         "Administration, database and cluster ports must not be open to every address, over IPv4 or IPv6. "
-        "Web ports may be. Each rule is judged by itself."
+        "Web ports may be. Ranges that hold a good part of the internet together count like one that does, in one "
+        "rule or in several rules of one group."
     ),
     violating="""resource "aws_security_group" "s" {
   ingress {
@@ -189,7 +214,36 @@ def _widest(sources: tuple[Value, ...]) -> bool | Unknown:
     judged = [is_everyone(leaf) for source in sources for leaf in leaves(source)]
     if any(one is True for one in judged):
         return True
+    if len(judged) > 1 and are_nearly_everyone(leaf for source in sources for leaf in leaves(source)):
+        return True
     return next((one for one in judged if isinstance(one, Unknown)), False)
+
+
+def _nearly_everyone(rules: list[tuple[Resource, Opening]]) -> bool:
+    return are_nearly_everyone(leaf for _, opening in rules for source in opening.sources for leaf in leaves(source))
+
+
+def _together(rules: list[tuple[Resource, Opening]]) -> Iterator[Verdict]:
+    """The first port that `rules` open to nearly everybody."""
+    tried: set[tuple[int, ...]] = set()
+    for protocol, known in (("tcp", PORTS), ("udp", UDP_PORTS)):
+        for port, name in known.items():
+            those = tuple(index for index, (_, opening) in enumerate(rules) if _covers(opening, protocol, port))
+            if len(those) > 1 and those not in tried and _nearly_everyone([rules[index] for index in those]):
+                resource, opening = rules[those[-1]]
+                what = f"port {port} ({name}) can be reached from most addresses by {len(those)} rules together"
+                yield violated(resource, what, opening.place)
+                return
+            tried.add(those)
+
+
+def _covers(opening: Opening, protocol: str, port: int) -> bool:
+    name = "tcp" if opening.protocol is None else str(opening.protocol).lower()
+    if name in _ALL_PROTOCOLS:
+        return True
+    return _PORTS_OF.get(name) is _PORTS_OF[protocol] and any(
+        not isinstance(ports, Unknown) and ports[0] <= port <= ports[1] for ports in opening.ports
+    )
 
 
 def _exposed(opening: Opening) -> str | Unknown:
@@ -216,11 +270,23 @@ def _exposed(opening: Opening) -> str | Unknown:
     return unknown or ""
 
 
-def _aws(rule: Body, sources: tuple[str, str]) -> Opening:
+def _aws(rule: Body, sources: tuple[str, str], module: Module) -> Opening:
     protocol = rule.get("protocol") if "protocol" in rule.values else rule.get("ip_protocol")
     ports = _range(rule.get("from_port"), rule.get("to_port"))
     open_at = next((name for name in sources if rule.get(name)), sources[0])
-    return Opening(tuple(rule.get(name) for name in sources), protocol, (ports,), rule.at(open_at))
+    given = (*(rule.get(name) for name in sources), _listed(rule, module))
+    return Opening(given, protocol, (ports,), rule.at(open_at))
+
+
+def _listed(rule: Body, module: Module) -> Value:
+    """The ranges of the prefix lists that `rule` names, where the program makes them. Others are somebody's."""
+    named = [leaf for name in ("prefix_list_ids", "prefix_list_id") for leaf in leaves(rule.get(name))]
+    lists = {target for leaf in named for target in targets_of(leaf) if target.startswith(f"{_LIST}.")}
+    entries = [entry for address in lists if (found := module.at(address)) for entry in found.children("entry")]
+    if lists:
+        alone = module.of("aws_ec2_managed_prefix_list_entry")
+        entries += [entry for entry in alone if not lists.isdisjoint(targets_of(entry.get("prefix_list_id")))]
+    return tuple(entry.get("cidr") for entry in entries)
 
 
 def _plain(rule: Body, protocol: Value) -> Opening:
