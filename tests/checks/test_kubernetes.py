@@ -101,6 +101,18 @@ def test_the_finding_names_the_manifest() -> None:
     assert (text[span.start : span.end], span.start > len(POD)) == ("kind: Pod", True)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (POD, "This check reads a part only of Kubernetes manifests."),
+        ("apiVersion: v1\nkind: ConfigMap\n", "This check cannot read Kubernetes manifests."),
+    ],
+)
+def test_the_reason_says_whether_it_was_read(text: str, reason: str) -> None:
+    (finding,) = findings("terraform", WORKLOAD, text, "pod.yaml")
+    assert (finding.outcome, finding.reason) == ("inconclusive", reason)
+
+
 def test_a_value_that_terraform_does_not_know_is_undecided() -> None:
     program = 'variable "p" {}\nresource "kubernetes_pod" "p" {\n  spec {\n    host_network = var.p\n  }\n}\n'
     assert outcome(WORKLOAD, program) == "inconclusive"

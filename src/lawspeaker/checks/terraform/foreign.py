@@ -52,10 +52,11 @@ _TOOLS: Final = re.compile(r"\b(?:aws|gcloud|gsutil|az)(?:\.cmd|\.exe)?[ \t]")
 
 
 class Foreign(msgspec.Struct, frozen=True):
-    """Code in a form that is not read."""
+    """Code in a form that is not read, or, with `partly`, not all of it."""
 
     language: str
     span: Span
+    partly: bool = False
 
 
 def foreign(segment: Segment, texts: list[str]) -> Iterator[Foreign | Drawn]:
@@ -71,7 +72,7 @@ def foreign(segment: Segment, texts: list[str]) -> Iterator[Foreign | Drawn]:
                 yield Drawn(reading, read, True)
             elif language not in seen:
                 seen.add(language)
-                yield Foreign(language, reading.span(0, len(reading.text)))
+                yield Foreign(language, reading.span(0, len(reading.text)), part is not None)
 
 
 def ordered(segment: Segment) -> Iterator[Drawn]:

@@ -44,7 +44,8 @@ class TerraformCheck(msgspec.Struct, frozen=True):
         for drawn in code.drawn:
             found += self._drawn(rule, check, drawn)
         for foreign in code.foreign:
-            reason = f"This check cannot read {foreign.language} yet."
+            can = "reads a part only of" if foreign.partly else "cannot read"
+            reason = f"This check {can} {foreign.language}."
             found.append(Finding(self.principle, check, "inconclusive", reason, (foreign.span,)))
         # A tool call is read in more than one way.
         return list(dict.fromkeys(found)) or [
