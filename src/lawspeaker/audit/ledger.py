@@ -124,9 +124,9 @@ class Ledger:
             return stored[0]
         if stored or any(row[1] == record.id for row in rows):
             raise LogError(f"a record with the id {record.id} is in the log already")
-        earlier = [*self.store.history(record.subject), *rows] if record.kind == "ruling" else []
-        if any(row[2] == record.subject and row[3] == "ruling" for row in earlier):
-            raise LogError(f"{record.subject} has a ruling already; a second one is refused")
+        earlier = [*self.store.history(record.subject), *rows] if record.kind in records.ONCE else []
+        if any(row[2] == record.subject and row[3] == record.kind for row in earlier):
+            raise LogError(f"{record.subject} {records.ONCE[record.kind]} already; a second one is refused")
         if self._retired or any(row[3] == "rotated" for row in rows):
             raise LogError("the log's signing key was rotated; open the log again")
         if record.kind == "rotated":

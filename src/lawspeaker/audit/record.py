@@ -23,8 +23,11 @@ VERSION = 1
 LARGEST_LEAF = 65_535  # entry bundles count a leaf's bytes in two bytes (C2SP tlog-tiles)
 LARGEST_TEXTS = 32 * 1024 * 1024
 
-KINDS = frozenset({"opened", "decision", "failed", "ruling", "erased", "hold", "retention", "rotated"})
+KINDS = frozenset({"opened", "decision", "failed", "ruling", "delivered", "erased", "hold", "retention", "rotated"})
 """What this version writes. Readers accept any kind: a log outlives the program that began it."""
+
+ONCE = {"ruling": "has a ruling", "delivered": "was delivered"}
+"""Kinds of which a subject has one at most: the log's writer refuses a second, whichever process asks."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._/-]{0,63}")

@@ -5,6 +5,7 @@ every text that was shown and names the law: nothing of it can change under an a
 the log's writer refuses a second, whichever process asks.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from lawspeaker.audit.log import AsyncLog
@@ -50,6 +51,33 @@ async def rule(log: AsyncLog, subject: str, verdict: Verdict, reason: str, by: s
         facts={"verdict": verdict, "by": by, "decision": decision.digest},
     )
     return await log.append(record, {"reason": reason})
+
+
+def approved(history: Sequence[Leaf]) -> bool:
+    """Whether a person approved the escalated decision of this subject, that very one, and nobody had it since."""
+    decided = next((leaf for leaf in history if leaf.record.kind == "decision"), None)
+    ruling = next((leaf.record.facts for leaf in history if leaf.record.kind == "ruling"), {})
+    if decided is None or decided.record.facts.get("action") != "escalate" or delivered(history):
+        return False
+    return ruling.get("verdict") == "approve" and ruling.get("decision") == decided.digest
+
+
+def delivered(history: Sequence[Leaf]) -> bool:
+    """Whether the approved answer of this subject has been given out."""
+    return any(leaf.record.kind == "delivered" for leaf in history)
+
+
+async def deliver(log: AsyncLog, decision: Record) -> Receipt:
+    """Put on record that an approved answer is being given out, before it is. Raises `LogError` the second time."""
+    record = Record(
+        kind="delivered",
+        id=new_id(),
+        subject=decision.subject,
+        tenant=decision.tenant,
+        constitution=decision.constitution,
+        behaviour=decision.behaviour,
+    )
+    return await log.append(record, {})
 
 
 def _escalated(reader: LogReader, subject: str) -> Leaf:

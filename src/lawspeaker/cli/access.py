@@ -1,28 +1,11 @@
 """`lawspeaker access`: keys for clients of the gateway."""
 
-import re
 from datetime import UTC, datetime
 
 import click
 
 from lawspeaker.access import Key, Keyring
-from lawspeaker.cli.context import home, inert, json_option, page, print_json, say, words
-
-_UNITS = {"m": 60, "h": 3600, "d": 86_400}
-
-
-class _Lasting(click.ParamType[int]):
-    """`30d`, `12h`, `5m` as seconds."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", str(value))
-        if not found:
-            self.fail(f"{value!r} is no duration; write 30d, 12h or 5m", param, ctx)
-        return int(found[1]) * _UNITS[found[2]]
+from lawspeaker.cli.context import LASTING, home, inert, json_option, page, print_json, say, words
 
 
 @click.group()
@@ -34,7 +17,7 @@ def command() -> None:
 @click.argument("name")
 @click.option("--tenant", default="default", show_default=True, help="Whose records its requests become.")
 @click.option("--route", "routes", multiple=True, metavar="MODEL", help="A model name it may use. Default: all.")
-@click.option("--expires", "lasts", type=_Lasting(), default=0, metavar="30d", help="How long it lasts. Default: ever.")
+@click.option("--expires", "lasts", type=LASTING, default=0, metavar="30d", help="How long it lasts. Default: ever.")
 @click.option("--requests-per-minute", type=click.IntRange(1), default=None, help="Default: no limit.")
 @click.option("--tokens-per-day", type=click.IntRange(1), default=None, help="Default: no limit.")
 @json_option("The key and what it may do, as JSON.")

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +90,23 @@ def print_json(value: object) -> None:
     """`value` as indented JSON on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
     sys.stdout.flush()
+
+
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
+
+
+class Lasting(click.ParamType[int]):
+    """`30d`, `12h`, `5m` as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([1-9]\d{0,4})([mhd])", str(value))
+        if not found:
+            self.fail(f"{value!r} is no duration; write 30d, 12h or 5m", param, ctx)
+        return int(found[1]) * _UNITS[found[2]]
+
+
+LASTING = Lasting()

@@ -10,7 +10,7 @@ import uvloop
 
 from lawspeaker.access import Keyring
 from lawspeaker.audit.log import AsyncLog, open_log
-from lawspeaker.cli.context import Finite, constitution_option, home, inert, load_law, page, words
+from lawspeaker.cli.context import LASTING, Finite, constitution_option, home, inert, load_law, page, words
 from lawspeaker.errors import InputError, ModelConfigError
 from lawspeaker.gateway.app import Gateway
 from lawspeaker.gateway.config import RouteConfig, load_config
@@ -38,6 +38,9 @@ _OF_ROUTES = ("upstream", "critic", "judge", "laws", "rounds", "shadow", "timeou
 @click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
 @click.option("--shadow", is_flag=True, help="Judge and record, change nothing: see `lawspeaker report`.")
 @click.option("--require-key", is_flag=True, help="Serve nobody without an access key, on loopback too.")
+@click.option(
+    "--escalations-last", "lasts", type=LASTING, default="7d", show_default=True, help="Then they are refused for good."
+)
 @click.option("--timeout", type=Finite(0.1, 3600), default=60.0, show_default=True, help="Seconds per model call.")
 @click.pass_context
 def command(
@@ -52,6 +55,7 @@ def command(
     rounds: int,
     shadow: bool,
     require_key: bool,
+    lasts: int,
     timeout: float,
 ) -> int:
     """Serve a model under a constitution, in the protocols of OpenAI and Anthropic.
@@ -71,7 +75,7 @@ def command(
                 " with `lawspeaker access add NAME`"
             )
         with listen(host, port) as sock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(host, sock, keys, routes))
+            runner.run(_serve(host, sock, keys, routes, lasts))
     words().print("stopped")
     return 0
 
@@ -87,7 +91,9 @@ def _configured(ctx: click.Context, config: Path | None) -> tuple[RouteConfig, .
     return load_config(config)
 
 
-async def _serve(host: str, sock: socket.socket, keys: Keyring | None, routes: tuple[RouteConfig, ...]) -> None:
+async def _serve(
+    host: str, sock: socket.socket, keys: Keyring | None, routes: tuple[RouteConfig, ...], lasts: int
+) -> None:
     opened: dict[str, Model] = {}
     try:
         for route in routes:
@@ -95,7 +101,7 @@ async def _serve(host: str, sock: socket.socket, keys: Keyring | None, routes: t
         async with await open_log(home()) as log:
             named = {route.name: Route(route.name, _governor(route, opened, log)) for route in routes}
             hosts = loopback_names(host) if is_loopback(host) else None
-            gateway = Gateway(Routes(named), by_key(keys) if keys else anybody, log, hosts=hosts)
+            gateway = Gateway(Routes(named), by_key(keys) if keys else anybody, log, hosts=hosts, lasts=lasts)
             base = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
             await serve(gateway, sock, lambda: _tell(base, routes, keys is not None))
     finally:

@@ -26,6 +26,7 @@ from lawspeaker.metrics import Metrics
 DECISION: Final = b"x-lawspeaker-decision"
 _NO_RETRY: Final = (b"x-should-retry", b"false")
 _HELD: Final = 5.0  # seconds between two signs of life on a stream whose answer is held
+WAITS: Final = 7 * 86_400.0  # seconds until an escalated request is refused for good
 _CHAT: Final = Chat()
 _MESSAGES: Final = Messages()
 SURFACES: Final[Mapping[str, Surface]] = {
@@ -37,7 +38,7 @@ SURFACES: Final[Mapping[str, Surface]] = {
 
 class Gateway:
     """Serves `routes` to whom `authenticate` lets in. `hosts` are the names that a request may call this server by;
-    None is any (a proxy in front sees to it)."""
+    None is any (a proxy in front sees to it). `lasts`: seconds until an escalated request is refused for good."""
 
     def __init__(
         self,
@@ -47,9 +48,10 @@ class Gateway:
         *,
         hosts: frozenset[str] | None = None,
         held: float = _HELD,
+        lasts: float = WAITS,
     ) -> None:
         self._routes, self._authenticate, self._log = routes, authenticate, log
-        self._hosts, self._held = hosts, held
+        self._hosts, self._held, self._lasts = hosts, held, lasts
         self._metrics = Metrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +93,7 @@ class Gateway:
             await asgi.whole(send, 200, models(self._routes.visible(client), anthropic=anthropic))
         elif path.startswith("/v1/decisions/"):
             _want("GET", method)
-            found = await asyncio.to_thread(decision, self._log, path.removeprefix("/v1/decisions/"), client)
+            found = await decision(self._log, path.removeprefix("/v1/decisions/"), client, self._lasts)
             await asgi.whole(send, 200, found)
         else:
             raise RequestError(404, "there is no such path here", code="unknown_path")
