@@ -1,20 +1,22 @@
 """Privilege escalation: sets of permissions with which a principal can give itself more.
 
 The table holds minimal sets: what needs another permission on top of one of these is caught by the smaller set. Both
-halves of a set may come from different statements of one policy. What acts on existing things of others (start a
-session, update a function's code) is escalation only where the resource is not narrowed to named ones.
+halves of a set may come from different statements, of one policy or of several that one holder has. What acts on
+existing things of others (start a session, update a function's code) is escalation only where the resource is not
+narrowed to named ones.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
+from lawspeaker.checks.terraform.holders import added_up
 from lawspeaker.checks.terraform.identity import held_policies
 from lawspeaker.checks.terraform.module import Module, Place, Resource
 from lawspeaker.checks.terraform.policy import Statement
 from lawspeaker.checks.terraform.switches import NEVER
 from lawspeaker.checks.terraform.values import Unknown, leaves
-from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, violated
+from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, undecided, violated
 
 # Alone enough: they change what some principal may do, or hand out its credentials.
 _ALONE: Final = """
@@ -67,9 +69,15 @@ def escalation(module: Module) -> Iterator[Verdict]:
         yield from each(resource, _judge(resource, found))
 
 
+def together(module: Module) -> Iterator[Verdict]:
+    """The permissions of all policies that the program gives to one role, user or group."""
+    for resource, found in added_up(module):
+        yield from each(resource, _certain(resource, found))
+
+
 RULE: Final = Rule(
     "privilege-escalation",
-    (escalation,),
+    (escalation, together),
     r"aws_(?:iam|ssoadmin)_",
     NEVER,
     doc=(
@@ -98,17 +106,47 @@ RULE: Final = Rule(
 )
 
 
+class _Grant(NamedTuple):
+    """What a statement allows or denies: every action that fits `pattern`, but for those that fit one of `but`."""
+
+    pattern: str
+    place: Place
+    but: tuple[str, ...] = ()
+
+    def holds(self, action: str) -> bool:
+        return _matches(self.pattern, action) and not any(_matches(pattern, action) for pattern in self.but)
+
+
 def _judge(resource: Resource, found: Iterable[Statement | Unknown]) -> Iterator[Verdict]:
-    granted: list[tuple[str, Place]] = []
-    denied: list[str] = []
+    """What is certain; else that what is not known may be enough."""
+    given = list(found)
+    certain = list(_certain(resource, given))
+    yield from certain
+    unknown = next(filter(None, map(_open, given)), None)
+    if unknown is not None and not certain:
+        yield undecided(resource, "whether whoever holds the policy can gain more rights", unknown)
+
+
+def _open(statement: Statement | Unknown) -> Unknown | None:
+    """The value that decides what a statement allows, where a caller chooses it."""
+    if isinstance(statement, Unknown):
+        return statement if statement.is_input else None
+    if statement.principals is not None or not statement.allows or not _wide(statement):
+        return None
+    unknown = (leaf for leaf in leaves(statement.actions) if isinstance(leaf, Unknown) and not leaf.known)
+    return next((leaf for leaf in unknown if leaf.is_input), None)
+
+
+def _certain(resource: Resource, found: Iterable[Statement | Unknown]) -> Iterator[Verdict]:
+    granted: list[_Grant] = []
+    denied: list[_Grant] = []
     for statement in found:
         if isinstance(statement, Unknown) or statement.principals is not None or not _wide(statement):
             continue
-        patterns = [leaf.lower() for leaf in leaves(statement.actions) if isinstance(leaf, str)]
         if statement.allows:
-            granted += [(pattern, statement.place) for pattern in patterns]
+            granted += _grants(statement)
         elif statement.condition == {}:
-            denied += patterns
+            denied += _grants(statement)
     del granted[_MAX_PATTERNS:], denied[_MAX_PATTERNS:]
     for needed in SETS:
         places = [_held(part, granted, denied) for part in needed]
@@ -118,11 +156,20 @@ def _judge(resource: Resource, found: Iterable[Statement | Unknown]) -> Iterator
             return
 
 
-def _held(part: tuple[str, ...], granted: list[tuple[str, Place]], denied: list[str]) -> Place | None:
+def _grants(statement: Statement) -> list[_Grant]:
+    if statement.not_actions is not None:
+        but = list(leaves(statement.not_actions))
+        if all(isinstance(leaf, str) for leaf in but):
+            return [_Grant("*", statement.place, tuple(str(leaf).lower() for leaf in but))]
+        return []
+    return [_Grant(leaf.lower(), statement.place) for leaf in leaves(statement.actions) if isinstance(leaf, str)]
+
+
+def _held(part: tuple[str, ...], granted: list[_Grant], denied: list[_Grant]) -> Place | None:
     """Where one of the actions in `part` is granted."""
     for action in part:
-        place = next((place for pattern, place in granted if _matches(pattern, action)), None)
-        if place and not any(_matches(pattern, action) for pattern in denied):
+        place = next((grant.place for grant in granted if grant.holds(action)), None)
+        if place and not any(grant.holds(action) for grant in denied):
             return place
     return None
 

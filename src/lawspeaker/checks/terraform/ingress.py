@@ -1,5 +1,6 @@
 """Open ingress: administration and database ports that the whole internet may connect to."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -62,9 +63,9 @@ def security_group_rule(module: Module) -> Iterator[Verdict]:
 def split_rules(module: Module) -> Iterator[Verdict]:
     """AWS: rules of one group that open a port to nearly every address together, though none of them does alone."""
     groups: dict[str, list[tuple[Resource, Opening]]] = {}
+    times = Counter(resource.address for resource in module.of(*_GROUPS))
     for number, resource in enumerate(module.of(*_GROUPS)):
-        alone = sum(one.address == resource.address for one in module.of(resource.type)) == 1
-        key = repr(tuple(resource.address.split("."))) if alone else str(number)
+        key = repr(tuple(resource.address.split("."))) if times[resource.address] == 1 else str(number)
         for rule in resource.children("ingress"):
             groups.setdefault(key, []).append((resource, _aws(rule, _RANGES, module)))
     for type, ranges in (("aws_security_group_rule", _RANGES), ("aws_vpc_security_group_ingress_rule", _RANGE)):
