@@ -127,7 +127,7 @@ class Ledger:
         earlier = [*self.store.history(record.subject), *rows] if record.kind in records.ONCE else []
         if any(row[2] == record.subject and row[3] == record.kind for row in earlier):
             raise LogError(f"{record.subject} {records.ONCE[record.kind]} already; a second one is refused")
-        if self._retired or any(row[3] == "rotated" for row in rows):
+        if self._retired or (rows and rows[-1][3] == "rotated"):
             raise LogError("the log's signing key was rotated; open the log again")
         if record.kind == "rotated":
             rotation.successor(record, self._keys.signer.vkey)
