@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from lawspeaker.audit.record import opened
 from lawspeaker.audit.rekey import rotate
 from lawspeaker.audit.rotation import follow, rotated, successor
 from lawspeaker.audit.verify import verify
+from lawspeaker.audit.witness import open_witness, request_body
 from lawspeaker.errors import LogError
 from tests.audit.logs import make_log
 
@@ -89,6 +91,17 @@ def test_a_head_by_a_key_that_was_not_in_use_is_found(chained, home, size):
         assert report.ok == (n == right)
         assert report.ok or f"checkpoint {size}: a checkpoint is not signed by" in report.problems[0].what
     database.close()
+
+
+def test_a_witness_with_both_keys_sees_the_log_through_its_rotation(chained, tmp_path):
+    home, signers, heads = chained
+    witness, _ = open_witness(tmp_path, "example.org/w", [signers[0].vkey, signers[1].vkey])
+    sizes = [int(note.split("\n")[1]) for note in heads]
+    with LogReader(home) as reader:
+        proofs = [[], *(reader.prove_consistency(*pair) for pair in pairwise(sizes))]
+    asked = [witness.add_checkpoint(request_body(*each)) for each in zip([0, *sizes], proofs, heads, strict=False)]
+    witness.close()
+    assert [answer.status for answer in asked] == [200, 200, 403]
 
 
 def forgeries(old: Signer, new: Signer) -> dict[str, object]:
