@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "review": "Rule on what was escalated.",
     "access": "Keys for the gateway's clients: add, list, revoke.",
     "report": "What was done, or would have been done, by principle.",
+    "align": "Train a model on the constitution; trace a row of its training data.",
     "serve": "Put the constitution in front of a model: the gateway.",
 }
 

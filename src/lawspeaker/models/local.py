@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lawspeaker.errors import LawspeakerError, ModelConfigError, ModelError, boundary
 from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Sampling, Tool
+from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
 from lawspeaker.models.checkpoint import digest_of, find, inspect
 from lawspeaker.models.transcript import Transcript
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BATCH: Final = 32
 """Conversations that run together."""
 _SEEDLESS: Final = Random()
+_SMALL: Final = 50_000_000  # parameters: fewer lose more to waking a second thread than they gain from it
+_TURN: Final = 600.0  # seconds: a choice may wait for many others
 
 
 @dataclass
@@ -102,7 +104,7 @@ class Local:
         return results
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
-        odds = await self._ask(_Call(tuple(messages), Sampling(), tuple(options)))
+        odds = await self._ask(_Call(tuple(messages), Sampling(timeout=_TURN), tuple(options)))
         return tuple(odds)
 
     async def close(self) -> None:
@@ -162,7 +164,8 @@ class Local:
             if not ends and calls[n].over:
                 results[n] = ModelError(f"{self.name}: no answer within {calls[n].sampling.timeout:g} s")
             elif text.strip():
-                results[n] = Completion(text, self.name, "stop" if ends else "length")
+                finish: Finish = "stop" if ends else "length"
+                results[n] = Completion(text, self.name, finish, usage=Usage(len(prompts[n]), len(said)))
             else:
                 results[n] = ModelError(f"{self.name}: the answer is empty")
         return results
@@ -192,7 +195,9 @@ def _deliver(calls: Sequence[_Call], results: Sequence[Any]) -> None:
 def _load(name: str, folder: Path) -> _Loaded:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     try:
@@ -202,6 +207,8 @@ def _load(name: str, folder: Path) -> _Loaded:
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelConfigError(f"{name}: {' '.join(str(error).split())[:200]}") from None
+    if network.num_parameters() < _SMALL:
+        torch.set_num_threads(1)
     context = getattr(network.config, "max_position_embeddings", None) or 4096
     cache = "cache" if "cache" in signature(network.forward).parameters else "past_key_values"
     return _Loaded(network.to(device).eval(), Transcript(name, tokenizer), int(context), device, cache)

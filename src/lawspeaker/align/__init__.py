@@ -1,0 +1,1 @@
+"""Constitutional AI (Bai et al. 2022): drafts, critiques, revisions, fine-tuning, AI preferences, soft-label DPO."""

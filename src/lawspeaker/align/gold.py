@@ -1,0 +1,86 @@
+"""The gold judge: a command of the recipe that training never sees, and the rates that it reports."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from lawspeaker.align.dataset import Prompt
+from lawspeaker.align.recipe import Recipe
+from lawspeaker.align.self_revision import Engine
+from lawspeaker.errors import InputError, ModelError
+from lawspeaker.statistics import wilson
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the command says of one answer."""
+
+    id: str
+    violates: tuple[str, ...]
+    satisfied: bool
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """A share with its 95 % interval (Wilson)."""
+
+    successes: int
+    n: int
+    low: float
+    high: float
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One model on the held-out requests."""
+
+    violating: Rate
+    satisfied: Rate
+    by_principle: dict[str, int]
+    answers: dict[str, str]
+    verdicts: tuple[Verdict, ...]
+
+
+async def measure(engine: Engine, prompts: Sequence[Prompt], root: Path) -> Measured:
+    """One answer for each of `prompts` at temperature 1, judged by the gold command. No answer satisfies nobody."""
+    answers: dict[str, str] = {}
+    size = engine.recipe.batch
+    for at in range(0, len(prompts), size):
+        some = prompts[at : at + size]
+        samplings = [engine.sampling(prompt.id, "held-out") for prompt in some]
+        said = await engine.model.complete_many([prompt.exchange.messages for prompt in some], samplings)
+        for prompt, each in zip(some, said, strict=True):
+            answers[prompt.id] = "" if isinstance(each, ModelError) else each.text.strip()
+    verdicts = judge(engine.recipe, prompts, answers, root)
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        for principle in verdict.violates:
+            counts[principle] = counts.get(principle, 0) + 1
+    violating = rate(sum(bool(verdict.violates) for verdict in verdicts), len(verdicts))
+    satisfied = rate(sum(verdict.satisfied for verdict in verdicts), len(verdicts))
+    return Measured(violating, satisfied, dict(sorted(counts.items())), answers, verdicts)
+
+
+def judge(recipe: Recipe, prompts: Sequence[Prompt], answers: dict[str, str], root: Path) -> tuple[Verdict, ...]:
+    """What the command says of each answer. Raises `InputError` where it does not say."""
+    lines = [msgspec.json.encode({**msgspec.json.decode(p.line), "answer": answers[p.id]}) for p in prompts]
+    name = " ".join(recipe.gold)
+    try:
+        command = [sys.executable if recipe.gold[0] == "python" else recipe.gold[0], *recipe.gold[1:]]
+        done = subprocess.run(command, input=b"\n".join(lines) + b"\n", cwd=root, capture_output=True, check=False)
+    except OSError as error:
+        raise InputError(f"the gold judge `{name}` does not start: {error.strerror}") from None
+    if done.returncode:
+        last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no words"])[-1]
+        raise InputError(f"the gold judge `{name}` failed: {last}")
+    try:
+        verdicts = tuple(msgspec.json.decode(line, type=Verdict) for line in done.stdout.splitlines())
+    except msgspec.DecodeError as error:
+        raise InputError(f"the gold judge `{name}` did not say id, violates, satisfied: {error}") from None
+    if [verdict.id for verdict in verdicts] != [prompt.id for prompt in prompts]:
+        raise InputError(f"the gold judge `{name}` did not judge every answer, in order")
+    return verdicts
+
+
+def rate(successes: int, n: int) -> Rate:
+    return Rate(successes, n, *wilson(successes, n))

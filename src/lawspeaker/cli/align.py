@@ -1,0 +1,104 @@
+"""`lawspeaker align`: train a model on the constitution; trace any row of the training data."""
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from lawspeaker.align.card import table
+from lawspeaker.align.dataset import Pair, Row, Store, read_prompts
+from lawspeaker.align.recipe import Recipe, read_recipe
+from lawspeaker.align.run import Run
+from lawspeaker.cli.context import home, inert, load_law, page, print_json, words
+from lawspeaker.errors import InputError, ModelConfigError
+from lawspeaker.models.address import open_model
+
+_PACKAGES = ("torch", "transformers")
+
+
+@click.command()
+@click.argument("arguments", metavar="RECIPE | trace RUN ROW", nargs=-1, required=True)
+@click.option("--run", "folder", metavar="FOLDER", help="Where the run lies. Default: runs/NAME below the state.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was interrupted.")
+def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool) -> int:
+    """Train a model on the constitution by a RECIPE, or walk a row of a run back to what it was made from.
+
+    Drafts, rounds of critique and revision, fine-tuning, AI preferences, soft-label DPO, and a table of what a judge
+    that training did not see says of the model before and after.
+    """
+    if arguments[0] == "trace":
+        if len(arguments) != 3:
+            raise InputError("want: lawspeaker align trace RUN ROW")
+        print_json(trace(Path(arguments[1]), arguments[2]))
+        return 0
+    if len(arguments) != 1:
+        raise InputError("want one recipe: lawspeaker align RECIPE")
+    path = Path(arguments[0])
+    recipe = read_recipe(path)
+    where = Path(folder) if folder else home() / "runs" / recipe.name
+    if dry_run:
+        page().print(inert(_plan(recipe, path.parent, where)))
+        return 0
+    for package in _PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise ModelConfigError(f"{package} is not installed; pip install 'lawspeaker[align]'")
+    if (where / "RUN").exists() and not resume:
+        raise InputError(f"{where}: a run is there; go on with --resume, or name another folder with --run")
+    _train(recipe, path, where)
+    page().print(inert(table(where)))
+    words().print(inert(f"policy: local:{where / 'policy'}\nreport: {where / 'report.html'}"))
+    return 0
+
+
+def _train(recipe: Recipe, path: Path, where: Path) -> None:
+    law = load_law((recipe.constitution,))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = words()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def observe(stage: str, done: int, total: int) -> None:
+            name = stage.partition(", loss")[0]
+            if name not in bars:
+                bars[name] = progress.add_task(stage)
+            progress.update(bars[name], description=stage, completed=done, total=total)
+
+        asyncio.run(Run(recipe, law, where, path.parent.absolute(), open_model, observe).run())
+
+
+def _plan(recipe: Recipe, root: Path, where: Path) -> str:
+    prompts, held_out = (len(read_prompts(root / name)) for name in (recipe.prompts, recipe.held_out))
+    law = load_law((recipe.constitution,))
+    rounds, drawn = recipe.revising.rounds, len(recipe.principles) or len(law.principles)
+    second = [f"pairs: at most {prompts}, each compared in both orders", "soft-label DPO"] if recipe.dpo else []
+    lines = [
+        f"run: {where}",
+        f"constitution: {law.name} {law.version}, {drawn} principles drawn from",
+        f"drafts: {prompts} by {recipe.model}",
+        f"critiques: at most {prompts * rounds} by {recipe.critic or recipe.model}; revisions: as many",
+        f"fine-tuning: {recipe.base or recipe.model}, {recipe.sft.epochs} epochs of what passes the filters",
+        *second,
+        f"measuring: 3 models on {held_out} held-out requests by `{' '.join(recipe.gold)}`",
+    ]
+    return "\n".join(lines)
+
+
+def trace(run: Path, row: str) -> list[Row | Pair]:
+    """The row and its ancestors, the row first. Raises `InputError`."""
+    try:
+        rows = {each.id: each for each in Store(run / "rows.jsonl").read(Row)}
+        found: Row | Pair | None = rows.get(row)
+        if found is None and (run / "pairs.jsonl").exists():
+            found = next((pair for pair in Store(run / "pairs.jsonl").read(Pair) if pair.id == row), None)
+    except OSError as error:
+        raise InputError(f"{run}: {error.strerror}; want the folder of a run") from None
+    if found is None:
+        raise InputError(f"{run}: it has no row {row}")
+    line: list[Row | Pair] = [found]
+    while isinstance(found, Row) and found.parent:
+        found = rows[found.parent]
+        line.append(found)
+    return line
