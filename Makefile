@@ -1,13 +1,17 @@
-# Two commands for newcomers: `make try` and `make test`. The plain pip lines are in the README.
+# Commands for newcomers: `make try`, `make align` and `make test`. The plain pip lines are in the README.
 PYTHON ?= python3
 CORE := .venv
 DEV := .venv-test
+ALIGN := .venv-align
 REQUEST := Create an S3 bucket called invoices for acme. The website must be able to read it.
 
-.PHONY: try test lint clean
+.PHONY: try align test lint clean
 
 try: $(CORE)/.installed
 	$(CORE)/bin/lawspeaker ask --seed 5 --temperature 1 "$(REQUEST)"
+
+align: $(ALIGN)/.installed
+	$(ALIGN)/bin/lawspeaker align recipes/quickstart.yaml
 
 test: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest -n auto
@@ -23,10 +27,15 @@ $(CORE)/.installed: pyproject.toml
 	$(CORE)/bin/pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
+$(ALIGN)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(ALIGN)
+	$(ALIGN)/bin/pip install --quiet --disable-pip-version-check -e '.[align]'
+	touch $@
+
 $(DEV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
 clean:
-	rm -rf $(CORE) $(DEV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(CORE) $(DEV) $(ALIGN) .pytest_cache .mypy_cache .ruff_cache .hypothesis
