@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,11 @@ class Served:
     def stop(self) -> tuple[int, str]:
         """Exit code and the rest of what it said."""
         self.process.send_signal(signal.SIGTERM)
-        _, err = self.process.communicate(timeout=30)
+        late = threading.Timer(30, self.process.kill)
+        late.start()
+        err = self.process.stderr.read()  # communicate() would lose what came in with the first line
+        self.process.wait()
+        late.cancel()
         return self.process.returncode, err
 
 
