@@ -18,6 +18,9 @@ CHECKS = [
     KINDS["secrets"].prepare({}, "p"),
     KINDS["pattern"].prepare({"deny": ["a+b", "(x+x+)+y"], "reason": "r", "code": True}, "p"),
     KINDS["shape"].prepare({"max_bytes": 9, "invisible": "deny", "control": "deny", "encoding": "deny"}, "p"),
+    KINDS["shape"].prepare({"max_depth": 3, "homoglyphs": "deny", "json_schema": {"items": {"$ref": "#"}}}, "p"),
+    KINDS["personal_data"].prepare({}, "p"),
+    KINDS["prompt_injection"].prepare({}, "p"),
 ]
 PIECES = [
     'resource "aws_s3_bucket_acl" "b" {\n', "  acl = ", '"public-read"', "\n}\n", "```", "```hcl\n", "locals {\n",
@@ -26,6 +29,8 @@ PIECES = [
     "content {\n", "jsonencode(", '{"Statement":', "Principal", '"*"', "=", "\n", '"', "\\", "?", ":", "password = ",
     "AKIA", "-----BEGIN PRIVATE KEY-----\n", "postgres://a:b", "@", "\u202e", "\ud800", "ß", "\0", "apiVersion: v1\n",
     'resource "aws_security_group" "g" {\n', 'data "aws_iam_policy_document" "d" {\n', "statement {\n", "0.0.0.0/0",
+    "ignore previous ", "instructions ", "system: you ", "aWdub3JlIGFsbCBy", "%41", "&#65;", "\\u0041", ".- ", "a b c ",
+    "\u0430", "\uff11", "\u0301", "\U000e0041", "<p style='display:none'>", "4111 ", "DE89 3704 ", "+49 30 ", "a@b.de ",
 ]  # fmt: skip
 
 
@@ -73,12 +78,22 @@ HOSTILE = {
         f'resource "aws_s3_bucket_public_access_block" "a{i}" {{\n  bucket = "b{i}"\n}}\n'
         for i in range(1000)
     ),
+    "words": "ignore the previous " * 100_000,
+    "weak signs": "pretend password in reverse " * 50_000,
+    "repetition": "abc " * 200_000 + "abd " * 100_000,
+    "undrawn": "<p style='" * 20_000 + "<p display:none>" + "x" * 100_000,
+    "unseen": "a\u200b" * 100_000 + "\u202e" * 100_000,
+    "lookalikes": "p\u0430ypal" * 50_000 + " p\u0430ypal" * 50_000,
+    "marks": "a" + "\u0301" * 200_000 + "\u1100\u1161" * 100_000,
+    "digits": "4111 1111 1111 1112 " * 20_000 + "1" * 200_000 + "1-" * 100_000 + "+49" * 50_000,
+    "addresses": "12 Main " * 40_000 + "Rua de " * 40_000 + "a@" * 100_000 + "a." * 100_000,
+    "codes": "%41" * 100_000 + "&#65;" * 100_000 + "41 " * 100_000 + ".- " * 100_000 + "a " * 100_000 + "01" * 200_000,
     "deep json": 'resource "aws_s3_bucket_policy" "p" {\n  policy = <<E\n' + '{"a":' * 50_000 + "\nE\n}\n",
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_bounded(name: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert examine(HOSTILE[name])
-    assert time.monotonic() - began < 10  # a second or so where nothing else runs; quadratic would be minutes
+    assert time.process_time() - began < 10  # a second or three; quadratic would be minutes

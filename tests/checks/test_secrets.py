@@ -188,6 +188,8 @@ NEGATIVES = [
     "password = var.db_password",
     "password = os.environ['DB_PASSWORD']",
     "password: String",
+    "connect(\n    user=user,\n    password=key_password,\n)",
+    "  secret = client_secret_from_environment",
     'password = "secretsmanager"',
     'password_policy = "Minimum8Characters!"',
     'secret_name = "prod-db-credentials-2024"',

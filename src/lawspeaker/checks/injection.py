@@ -16,7 +16,7 @@ import msgspec
 
 from lawspeaker.checks.injection_signs import RULES, SIGNS
 from lawspeaker.checks.normal import mixed_words, normalised
-from lawspeaker.checks.payloads import payloads, rot13
+from lawspeaker.checks.payloads import Payload, payloads, rot13
 from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.settings import fields, missing, strings
@@ -63,10 +63,11 @@ def find(text: str, rules: Sequence[str] = RULES) -> list[Injection]:
     what is hidden."""
     normal = normalised(text)
     found = [Injection(rule, *normal.span(start, end)) for rule, start, end in _signs(normal.text, rules)]
+    decoded = list(payloads(text)) if {"hidden-text", "obfuscation"} & set(rules) else []
     if "hidden-text" in rules:
-        found += _hidden(text)
+        found += _hidden(text, decoded)
     if "obfuscation" in rules:
-        found += _obfuscated(text, normal.text)
+        found += _obfuscated(text, normal.text, decoded)
     return _apart(sorted(set(found), key=lambda each: (each.start, -each.end, each.rule)))
 
 
@@ -95,19 +96,19 @@ def _signs(text: str, rules: Sequence[str]) -> list[tuple[str, int, int]]:
     return strong + (list(weak.values()) if len(weak) > 1 else [])
 
 
-def _hidden(text: str) -> Iterator[Injection]:
+def _hidden(text: str, decoded: Sequence[Payload]) -> Iterator[Injection]:
     for match in _INSIDE.finditer(text):
         yield Injection("hidden-text", *match.span(), "invisible characters")
     for match in _UNDRAWN.finditer(text):
         if _signs(match[2], RULES):
             yield Injection("hidden-text", *match.span(2), "a style")
-    for payload in payloads(text):
+    for payload in decoded:
         if payload.code == "tag characters":
             yield Injection("hidden-text", payload.start, payload.end, payload.code)
 
 
-def _obfuscated(text: str, plain: str) -> Iterator[Injection]:
-    for payload in payloads(text):
+def _obfuscated(text: str, plain: str, decoded: Sequence[Payload]) -> Iterator[Injection]:
+    for payload in decoded:
         if payload.code != "tag characters" and _signs(normalised(payload.text).text, RULES):
             yield Injection("obfuscation", payload.start, payload.end, payload.code)
     turned = rot13(plain)

@@ -60,7 +60,9 @@ def payloads(text: str) -> Iterator[Payload]:
     left = MOST
     while waiting:
         inside, first, last, depth = waiting.pop()
-        for code, pattern, decode in _CODES:
+        for code, hint, pattern, decode in _CODES:
+            if hint and hint not in inside:
+                continue
             for match in pattern.finditer(inside):
                 if left == 0:
                     return
@@ -125,14 +127,15 @@ def _escapes(text: str) -> str | None:
     return "".join(chr(int(code, 16)) for code in text.split("\\u")[1:])
 
 
-_CODES: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], str | None]], ...]] = (
-    ("tag characters", _TAGS, lambda text: "".join(chr(ord(sign) - 0xE0000) for sign in text)),
-    ("base64", _BASE64, _base64),
-    ("hexadecimal", _HEX, _hex),
-    ("binary", _BINARY, _binary),
-    ("percent escapes", _PERCENT, _percent),
-    ("HTML escapes", _ENTITIES, html.unescape),
-    ("Unicode escapes", _ESCAPES, _escapes),
-    ("Morse code", _MORSE, _morse),
-    ("spaced letters", _LETTERS, lambda text: re.sub(r"[ .\-_*]", "", text)),
+# With what each occurrence holds, where there is such a thing: a text without it need not be searched.
+_CODES: Final[tuple[tuple[str, str, re.Pattern[str], Callable[[str], str | None]], ...]] = (
+    ("tag characters", "", _TAGS, lambda text: "".join(chr(ord(sign) - 0xE0000) for sign in text)),
+    ("base64", "", _BASE64, _base64),
+    ("hexadecimal", "", _HEX, _hex),
+    ("binary", "", _BINARY, _binary),
+    ("percent escapes", "%", _PERCENT, _percent),
+    ("HTML escapes", "&#", _ENTITIES, html.unescape),
+    ("Unicode escapes", "\\u", _ESCAPES, _escapes),
+    ("Morse code", " ", _MORSE, _morse),
+    ("spaced letters", "", _LETTERS, lambda text: re.sub(r"[ .\-_*]", "", text)),
 )

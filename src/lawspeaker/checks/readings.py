@@ -44,7 +44,8 @@ def readings(segment: Segment) -> Iterator[Reading]:
     if segment.scope == "tool_call":
         alone, together = decoded(segment.text)
         for text in (*alone[:_MAX_ALONE], together):
-            yield Reading(segment, text, None)
+            if text != segment.text:
+                yield Reading(segment, text, None)
 
 
 def decoded(arguments: str) -> tuple[list[str], str]:

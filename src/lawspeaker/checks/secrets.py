@@ -48,6 +48,11 @@ _WORDS: Final = re.compile(
 # `module.db.password`, `os.environ`, `config.token`: code that names a value is no value.
 _REFERENCE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[[^\]]*\])+|[A-Z][A-Z0-9_]+|/[\w/.-]+|\w+://\S+|arn:\S+")
 
+# `password=key_password`: without quotes, a word that says "password" once more is a variable's name, not its value.
+_VARIABLE: Final = re.compile(
+    r"(?=\w*(?:passwo?r?d|passwd|passphrase|pwd|secret|token|key|credential))[a-z]+(?:_[a-z]+)*", re.IGNORECASE
+)
+
 
 class Secret(msgspec.Struct, frozen=True):
     """A secret at `text[start:end]`."""
@@ -75,6 +80,8 @@ def find(text: str, allow: PatternSet = _NONE) -> list[Secret]:
         format = _MEANINGS[index]
         end = key_end(text, match_end) if format is PRIVATE_KEY else match_end
         if end is None or not _is_secret(format, text[start:end]) or allow.fullmatch(text[start:end]):
+            continue
+        if index >= len(FORMATS) and text[start - 1] not in "\"'" and _VARIABLE.fullmatch(text[start:end]):
             continue
         counts[index] += 1
         found.append(Secret(format, start, end))
@@ -165,7 +172,7 @@ class SecretsCheck(msgspec.Struct, frozen=True):
 
 class SecretsKind:
     name: Final = "secrets"
-    version: Final = "3"
+    version: Final = "4"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,

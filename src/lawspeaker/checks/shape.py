@@ -2,7 +2,7 @@
 
 Invisible characters carry instructions that a person does not see, bidirectional ones show code in another
 order than it runs (CVE-2021-42574), control characters drive terminals, and broken encodings hide both from
-other checks.
+other checks. Structured output is held to a JSON Schema.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.json_schema import BeyondBoundsError, JsonSchema
 from lawspeaker.checks.normal import mixed_words
 from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.settings import count, fields
@@ -23,6 +24,7 @@ _LIMIT: Final = 20
 _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _DENIABLE: Final = ("invisible", "control", "encoding", "homoglyphs")
 _LIMITS: Final = ("max_bytes", "max_lines", "max_depth")
+_KEYS: Final = (*_LIMITS, *_DENIABLE, "json_schema")
 # Characters that deny a reader's eye. A zero-width joiner between emoji, a variation selector and a byte
 # order mark at the start are ordinary text, so they are left out.
 _INVISIBLE: Final = (
@@ -42,10 +44,15 @@ class ShapeCheck(msgspec.Struct, frozen=True):
     max_lines: int | None
     denied: tuple[str, ...]
     max_depth: int | None = None
+    json_schema: JsonSchema | None = None
 
     @property
     def needs(self) -> Needs:
-        return Needs("incremental")
+        """Sizes and depths only grow and a character stays, but a later letter makes all of a word a mixed one, and
+        JSON is complete at its end."""
+        if self.json_schema is not None:
+            return Needs("whole", cost="heavy")
+        return Needs("whole" if "homoglyphs" in self.denied else "incremental")
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found: list[Finding] = []
@@ -55,6 +62,7 @@ class ShapeCheck(msgspec.Struct, frozen=True):
             found += self._size(segment, max(map(_lines, several)), max(_depth(reading.text) for reading in several))
             for name in self.denied:
                 found += next(filter(None, (list(self._characters(reading, name)) for reading in several)), ())
+            found += self._fitting(segment)
         return found or (Finding(self.principle, "shape/size", "upheld", "Size and characters are as allowed."),)
 
     def _size(self, segment: Segment, lines: int, depth: int) -> Iterator[Finding]:
@@ -68,6 +76,20 @@ class ShapeCheck(msgspec.Struct, frozen=True):
             if limit is not None and actual > limit:
                 reason = f"The text has {actual} {unit}; {limit} are allowed."
                 yield Finding(self.principle, f"shape/{rule}", "violated", reason, (whole,))
+
+    def _fitting(self, segment: Segment) -> Iterator[Finding]:
+        if self.json_schema is None:
+            return
+        whole = (span_of(segment, 0, len(segment.text)),)
+        try:
+            faults = self.json_schema.faults(segment.text)
+        except BeyondBoundsError:
+            reason = "The JSON is too large or too deep to be held to the schema."
+            yield Finding(self.principle, "shape/json-schema", "inconclusive", reason, whole)
+            return
+        for place in faults:
+            reason = f"The JSON breaks the schema at {place}." if place else "The text as a whole is no JSON."
+            yield Finding(self.principle, "shape/json-schema", "violated", reason, whole)
 
     def _characters(self, reading: Reading, name: str) -> Iterator[Finding]:
         if name == "homoglyphs":
@@ -102,7 +124,7 @@ def _depth(text: str) -> int:
 
 class ShapeKind:
     name: Final = "shape"
-    version: Final = "3"
+    version: Final = "4"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "minProperties": 1,
@@ -115,13 +137,17 @@ class ShapeKind:
             "control": {"const": "deny", "description": "Control characters other than tab and line ends."},
             "encoding": {"const": "deny", "description": "Lone surrogates and replacement characters."},
             "homoglyphs": {"const": "deny", "description": "Words that mix Latin letters with lookalikes."},
+            "json_schema": {
+                "type": "object",
+                "description": "A JSON Schema (2020-12) that each part as a whole must fit; nothing is fetched.",
+            },
         },
     }
 
     def prepare(self, settings: object, principle: str) -> Check:
-        given = fields(settings, (*_LIMITS, *_DENIABLE))
+        given = fields(settings, _KEYS)
         if not given:
-            raise SettingsError("expected at least one of " + ", ".join((*_LIMITS, *_DENIABLE)))
+            raise SettingsError("expected at least one of " + ", ".join(_KEYS))
         for name in _DENIABLE:
             if given.get(name, "deny") != "deny":
                 raise SettingsError("expected 'deny'", (name,))
@@ -131,16 +157,19 @@ class ShapeKind:
             count(given["max_lines"], ("max_lines",)) if "max_lines" in given else None,
             tuple(name for name in _DENIABLE if name in given),
             count(given["max_depth"], ("max_depth",)) if "max_depth" in given else None,
+            JsonSchema(given["json_schema"], ("json_schema",)) if "json_schema" in given else None,
         )
 
     def overrules(self, settings: object) -> bool:
         return False
 
     def loosened(self, base: object, extended: object) -> str | None:
-        old, new = (fields(settings, (*_LIMITS, *_DENIABLE)) for settings in (base, extended))
+        old, new = (fields(settings, _KEYS) for settings in (base, extended))
         for name in old:
             if name not in new:
                 return f"drops '{name}'"
             if name in _LIMITS and count(new[name]) > count(old[name]):
                 return f"raises {name} from {old[name]} to {new[name]}"
+        if old.get("json_schema") != new.get("json_schema") and "json_schema" in old:
+            return "holds to another json_schema"
         return None

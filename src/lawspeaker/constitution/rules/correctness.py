@@ -199,6 +199,8 @@ def denies_everything(principle: Principle, law: Constitution) -> Iterator[Fault
         {checks: [{pattern: {deny: 'HEY', reason: Loud.}}]}
     """
     for check in principle.checks:
+        if isinstance(check.settings, dict) and "json_schema" in check.settings:
+            continue  # a greeting is no structured output
         with suppress(BoundaryError), boundary(f"check kind '{check.kind}'"):
             if all(
                 any(finding.outcome == "violated" for finding in check.check.examine(probe, _ANSWER))
