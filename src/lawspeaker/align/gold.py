@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -41,7 +41,9 @@ class Measured(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
 
 
-async def measure(engine: Engine, prompts: Sequence[Prompt], root: Path) -> Measured:
+async def measure(
+    engine: Engine, prompts: Sequence[Prompt], root: Path, observe: Callable[[int, int], None]
+) -> Measured:
     """One answer for each of `prompts` at temperature 1, judged by the gold command. No answer satisfies nobody."""
     answers: dict[str, str] = {}
     size = engine.recipe.batch
@@ -51,6 +53,7 @@ async def measure(engine: Engine, prompts: Sequence[Prompt], root: Path) -> Meas
         said = await engine.model.complete_many([prompt.exchange.messages for prompt in some], samplings)
         for prompt, each in zip(some, said, strict=True):
             answers[prompt.id] = "" if isinstance(each, ModelError) else each.text.strip()
+        observe(len(answers), len(prompts))
     verdicts = judge(engine.recipe, prompts, answers, root)
     counts: dict[str, int] = {}
     for verdict in verdicts:

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -59,9 +60,9 @@ class Run:
         policy = Engine(self.recipe, self.law, self.open(f"local:{self.folder / 'policy'}"), engine.critic)
         for name, each in (("base", engine), ("sl", tuned), ("policy", policy)):
             if not (self.folder / f"{name}.json").exists():
-                self.observe(f"measure {name}", 0, 1)
-                self._write(f"{name}.json", await gold.measure(each, held_out, self.root))
-                self.observe(f"measure {name}", 1, 1)
+                self.observe(f"measure {name}", 0, len(held_out))
+                seen = partial(self.observe, f"measure {name}")
+                self._write(f"{name}.json", await gold.measure(each, held_out, self.root, seen))
         card.write(self.folder, self.recipe, self.law)
         for model_ in (engine.model, engine.critic, tuned.model, policy.model):
             await model_.close()
