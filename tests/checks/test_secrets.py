@@ -240,6 +240,13 @@ def test_what_only_looks_like_a_secret(text: str) -> None:
     assert [finding.outcome for finding in findings("secrets", {}, text)] == ["upheld"]
 
 
+@pytest.mark.parametrize("name", ["creation_token", "client_token", "clientRequestToken", "idempotency-token"])
+def test_a_token_that_names_a_request_is_no_secret(name: str) -> None:
+    value = fill(MIXED, 24)
+    assert not find(f'{name} = "{value}"')
+    assert [secret.format.id for secret in find(f'{name} = "{value}"\ntoken = "{value}"')] == ["assigned-secret"]
+
+
 def test_a_weak_password_in_a_url_is_still_one() -> None:
     assert [secret.format.id for secret in find("postgres://user:password@db.internal/app")] == ["url-password"]
 

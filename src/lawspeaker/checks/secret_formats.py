@@ -6,6 +6,7 @@ says that they may grow, the pattern has a minimum. The pattern of a private key
 read in `private_keys`.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from lawspeaker.checks.private_keys import BEGIN
@@ -237,6 +238,9 @@ FORMATS: Final[tuple[Format, ...]] = (
 # `secret_name` or a `password_policy` is no secret.
 _PASSWORD: Final = r"(?i:passwo?r?d|passwd|passphrase|pwd)"
 _KEY: Final = r"(?i:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|auth[_-]?key|credentials?)"
+# These make a request the same one when it is sent again: they are names and protect nothing.
+IDEMPOTENCY: Final = r"(?i:(?:creation|client|request|idempotency)[_-]?token)"
+BEFORE_IDEMPOTENT: Final = re.compile(IDEMPOTENCY + _ASSIGN + r"""["']?\Z""")
 _BARE: Final = r"""([^\s"'#$<{(\[,;`][^\s"'#(){}\[\],;`]{7,200})[ \t]*(?:$|[,;])"""
 
 PASSWORD_CONTEXT: Final = (

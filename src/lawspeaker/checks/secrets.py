@@ -18,7 +18,14 @@ import msgspec
 from lawspeaker.checks.private_keys import key_end
 from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.regex import PatternSet, compiled
-from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT, PRIVATE_KEY, Format
+from lawspeaker.checks.secret_formats import (
+    BEFORE_IDEMPOTENT,
+    FORMATS,
+    KEY_CONTEXT,
+    PASSWORD_CONTEXT,
+    PRIVATE_KEY,
+    Format,
+)
 from lawspeaker.checks.settings import fields, strings
 from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
@@ -82,6 +89,8 @@ def find(text: str, allow: PatternSet = _NONE) -> list[Secret]:
         if end is None or not _is_secret(format, text[start:end]) or allow.fullmatch(text[start:end]):
             continue
         if index >= len(FORMATS) and text[start - 1] not in "\"'" and _VARIABLE.fullmatch(text[start:end]):
+            continue
+        if format is _KEY and BEFORE_IDEMPOTENT.search(text, max(0, start - 40), start):
             continue
         counts[index] += 1
         found.append(Secret(format, start, end))
@@ -172,7 +181,7 @@ class SecretsCheck(msgspec.Struct, frozen=True):
 
 class SecretsKind:
     name: Final = "secrets"
-    version: Final = "4"
+    version: Final = "5"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from lawspeaker.checks.secret_formats import IDEMPOTENCY
 from lawspeaker.checks.secrets import find, is_elided, shown
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
 from lawspeaker.checks.terraform.syntax import Call, Choice, Expression, Items, Literal, Pairs, Template
@@ -23,8 +24,7 @@ _KEY: Final = re.compile(
 _POINTER: Final = re.compile(
     r"arn:.*|\w+://\S*|/[\w/.+=@-]*|[a-z0-9_-]+(/[a-z0-9_-]+)+|projects/.*|[a-z]+(-[a-z]+)*|[A-Z_]+|\s*", re.DOTALL
 )
-# These make a request the same request when it is sent again: they are names and protect nothing.
-_IDEMPOTENCY: Final = re.compile(r"(?:creation|client|request|client_request|idempotency)_token$", re.IGNORECASE)
+_IDEMPOTENCY: Final = re.compile(IDEMPOTENCY + r"\Z")
 # A line of a shell script or an environment file; the quotes may be escaped, as they are inside another string.
 _ASSIGNMENT: Final = re.compile(r"""(?:^|[\s;"'])([A-Za-z_]\w*)=\\?["']?([^\s"'\\;$]+)""")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,65536}+={0,2}\s*+")
