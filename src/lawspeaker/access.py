@@ -120,6 +120,11 @@ class Keyring:
             rows = self._database.execute("SELECT about FROM keys ORDER BY rowid").fetchall()
         return [msgspec.json.decode(about, type=Key) for (about,) in rows]
 
+    def valid(self) -> list[Key]:
+        """Those that let somebody in now."""
+        now = int(self._clock())
+        return [key for key in self.keys() if not key.revoked and not 0 < key.expires <= now]
+
     def revoke(self, id: str) -> Key:
         """The key that `id` names (its id or its name, if only one has it) is refused from now on."""
         found = [key for key in self.keys() if id in {key.id, key.name} and not key.revoked]

@@ -44,12 +44,21 @@ def test_serves_nano_prints_lines_that_work_and_ends_cleanly(tmp_path: Path) -> 
         assert [leaf.record.kind for leaf in reader.history(decision)] == ["opened", "decision"]
 
 
+def test_a_revoked_key_opens_no_address_to_others(tmp_path: Path) -> None:
+    for command in (["access", "add", "web"], ["access", "revoke", "web"]):
+        subprocess.run([PROGRAM, *command], cwd=tmp_path, capture_output=True, timeout=30, check=True)
+    command = [PROGRAM, "serve", "--port", "0", "--host", "0.0.0.0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2, done.stdout
+    assert "there are no valid access keys" in done.stderr
+
+
 def test_what_cannot_be_served_is_one_line(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         port = served.base.rpartition(":")[2]
         for options, words in (
             (["--port", port], "cannot listen on 127.0.0.1:"),
-            (["--host", "0.0.0.0"], "there are no access keys"),
+            (["--host", "0.0.0.0"], "there are no valid access keys"),
             (["--upstream", "nobody"], "is not a model address"),
         ):
             done = subprocess.run(

@@ -69,10 +69,10 @@ def command(
         routes = (RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, (), {}),)
     with Keyring(home()) as keyring:
         keys = keyring if require_key or keyring.keys() else None
-        if not keyring.keys() and not is_loopback(host):
+        if not keyring.valid() and not is_loopback(host):
             raise InputError(
-                f"--host {host} can be reached by others and there are no access keys; use 127.0.0.1, or make a key"
-                " with `lawspeaker access add NAME`"
+                f"--host {host} can be reached by others and there are no valid access keys; use 127.0.0.1, or make a"
+                " key with `lawspeaker access add NAME`"
             )
         with listen(host, port) as sock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(host, sock, keys, routes, lasts))
