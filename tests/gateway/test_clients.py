@@ -46,13 +46,15 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def oai(up: Served) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{up.base}/v1", api_key="any", timeout=20)
+def oai(up: Served) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{up.base}/v1", api_key="any", timeout=20) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
-def claude(up: Served) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=up.base, api_key="any", timeout=20)
+def claude(up: Served) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=up.base, api_key="any", timeout=20) as client:
+        yield client
 
 
 class TestOpenAIChat:

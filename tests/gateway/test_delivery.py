@@ -55,7 +55,8 @@ def _look(served: Served, key: str, id: str) -> tuple[int, dict[str, Any]]:
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
+        with error:
+            return error.code, json.loads(error.read())
 
 
 def test_an_approved_answer_goes_to_its_key_once(tmp_path: Path) -> None:

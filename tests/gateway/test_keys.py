@@ -35,7 +35,8 @@ def _ask(served: Served, key: str, model: str, header: str = "authorization") ->
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, dict(response.headers), json.load(response)
     except urllib.error.HTTPError as error:
-        return error.code, dict(error.headers), json.loads(error.read())
+        with error:
+            return error.code, dict(error.headers), json.loads(error.read())
 
 
 def test_keys_bound_who_is_served(tmp_path: Path) -> None:
