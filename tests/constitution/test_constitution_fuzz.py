@@ -49,6 +49,7 @@ edits = st.lists(st.tuples(st.integers(0, len(LAW)), st.integers(0, 40), st.samp
 
 
 @given(edits)
+@example([(LAW.index("public]"), 0, "9" * 5000)])  # a kind of check that quotes what it does not know
 @settings(max_examples=400)
 def test_a_good_file_with_scraps_in_it(edits: list[tuple[int, int, str]]) -> None:
     text = LAW

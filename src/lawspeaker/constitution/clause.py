@@ -124,7 +124,8 @@ def _check(node: Node, principle: str, kinds: Kinds) -> CheckSpec:
         try:
             check = kind.prepare(plain, principle)
         except SettingsError as error:
-            raise settings.at(error.path).error(f"{name}: {error}") from None
+            # whatever a kind quotes of its settings, and however long that is, the error stays a line
+            raise settings.at(error.path).error(f"{name}: {shortened(str(error), 320)}") from None
     return CheckSpec(name, plain, check, kind.version, node.place)
 
 

@@ -108,10 +108,10 @@ def too_big(size: int) -> str:
     return f"{size:,} bytes is too big for a constitution; at most {MAX_BYTES:,} are read"
 
 
-def shortened(value: str) -> str:
-    """`value` as far as it fits into one line of an error."""
+def shortened(value: str, room: int = 60) -> str:
+    """`value` as far as it fits into `room` characters of one line of an error."""
     line = " ".join(value.split())
-    return line if len(line) <= 60 else line[:59] + "…"
+    return line if len(line) <= room else line[: room - 1] + "…"
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, path: str) -> ConstitutionError:
