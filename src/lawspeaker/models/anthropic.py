@@ -4,16 +4,14 @@ Wire format: https://docs.anthropic.com/en/api/messages. It has no seed and tell
 alternate, so that what one side says in a row becomes one turn.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from lawspeaker.digest import digest
-from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, Part, Text, ToolCall, ToolResult
 from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import Wire
 
@@ -48,15 +46,13 @@ class _Reply(msgspec.Struct):
     usage: _Used | None = None
 
 
-class Anthropic:
+class Anthropic(Remote):
     """A model behind `POST <base>/messages`."""
 
     def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
-        self.name = name
-        self.digest = digest("lawspeaker/model/address", {"base": base, "model": model})
         headers = {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
-        self._wire = Wire(name, base.rstrip("/") + "/messages", "Messages", key, headers, _OPTIONAL)
-        self._model = model
+        wire = Wire(name, base.rstrip("/") + "/messages", "Messages", key, headers, _OPTIONAL)
+        super().__init__(wire, {"base": base, "model": model})
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
         system = "\n\n".join(m.text for m in ready(messages) if m.role == "system" and m.text)
@@ -72,23 +68,6 @@ class Anthropic:
         wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
         reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, {}), _Reply)
         return self._completion(reply, sampling)
-
-    async def complete_many(
-        self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
-    ) -> list[Completion | ModelError]:
-        return await asyncio.gather(*(self._try(p, s) for p, s in list(zip(prompts, samplings, strict=True))))
-
-    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
-        return None
-
-    async def close(self) -> None:
-        await self._wire.close()
-
-    async def _try(self, messages: Sequence[Message], sampling: Sampling) -> Completion | ModelError:
-        try:
-            return await self.complete(messages, sampling)
-        except ModelError as error:
-            return error
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         text = "".join(block.text for block in reply.content if block.type == "text")

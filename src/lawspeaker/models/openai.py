@@ -3,17 +3,16 @@
 Wire format: https://platform.openai.com/docs/api-reference/chat. Few fields are sent, since models differ in them.
 """
 
-import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from lawspeaker.digest import digest
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, ToolCall, ToolResult
 from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import NotTakenError, Wire
 
@@ -67,19 +66,17 @@ class _Reply(msgspec.Struct):
     usage: _Used | None = None
 
 
-class OpenAICompatible:
+class OpenAICompatible(Remote):
     """A model behind `POST <base>/chat/completions`.
 
     `reasons`: the server's own default temperature is 1 and it knows `max_completion_tokens`, as OpenAI's does.
     """
 
     def __init__(self, name: str, base: str, model: str, key: str | None, *, reasons: bool = False) -> None:
-        self.name = name
-        self.digest = digest("lawspeaker/model/address", {"base": base, "model": model})
         url = base.rstrip("/") + "/chat/completions"
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._wire = Wire(name, url, "Chat Completions", key, headers, _OPTIONAL)
-        self._model = model
+        wire = Wire(name, url, "Chat Completions", key, headers, _OPTIONAL)
+        super().__init__(wire, {"base": base, "model": model})
         self._reasons = reasons
         self._limit = "max_completion_tokens" if reasons else "max_tokens"
 
@@ -93,11 +90,6 @@ class OpenAICompatible:
             raise self._wire.empty(finish, sampling.max_tokens if finish == "length" else 0)
         usage = Usage(used.prompt_tokens, used.completion_tokens)
         return Completion(text, self.name, _finish(finish, said, calls), calls, usage)
-
-    async def complete_many(
-        self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
-    ) -> list[Completion | ModelError]:
-        return await asyncio.gather(*(self._try(p, s) for p, s in list(zip(prompts, samplings, strict=True))))
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
         if not self._wire.left_out.isdisjoint(_LIKELIHOODS):
@@ -114,15 +106,6 @@ class OpenAICompatible:
             [step.token for step in choice.logprobs.content],
             options,
         )
-
-    async def close(self) -> None:
-        await self._wire.close()
-
-    async def _try(self, messages: Sequence[Message], sampling: Sampling) -> Completion | ModelError:
-        try:
-            return await self.complete(messages, sampling)
-        except ModelError as error:
-            return error
 
     async def _ask(
         self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool], needed: Mapping[str, object]

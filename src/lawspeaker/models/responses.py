@@ -4,16 +4,15 @@ Wire format: https://platform.openai.com/docs/api-reference/responses. Nothing i
 every turn is sent each time. Probabilities are not asked for: reasoning models tell none.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from lawspeaker.digest import digest
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, ToolCall, ToolResult
 from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import Wire
 
@@ -50,15 +49,13 @@ class _Reply(msgspec.Struct):
     usage: Usage | None = None
 
 
-class OpenAIResponses:
+class OpenAIResponses(Remote):
     """A model behind `POST <base>/responses`."""
 
     def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
-        self.name = name
-        self.digest = digest("lawspeaker/model/address", {"base": base, "model": model, "form": "responses"})
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._wire = Wire(name, base.rstrip("/") + "/responses", "Responses", key, headers, _OPTIONAL)
-        self._model = model
+        wire = Wire(name, base.rstrip("/") + "/responses", "Responses", key, headers, _OPTIONAL)
+        super().__init__(wire, {"base": base, "model": model, "form": "responses"})
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
         fixed: dict[str, object] = {"model": self._model, "input": list(_items(messages)), "store": False}
@@ -71,23 +68,6 @@ class OpenAIResponses:
         wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
         reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, {}), _Reply)
         return self._completion(reply, sampling)
-
-    async def complete_many(
-        self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
-    ) -> list[Completion | ModelError]:
-        return await asyncio.gather(*(self._try(p, s) for p, s in list(zip(prompts, samplings, strict=True))))
-
-    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
-        return None
-
-    async def close(self) -> None:
-        await self._wire.close()
-
-    async def _try(self, messages: Sequence[Message], sampling: Sampling) -> Completion | ModelError:
-        try:
-            return await self.complete(messages, sampling)
-        except ModelError as error:
-            return error
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         if reply.status == "failed" or reply.error is not None:
