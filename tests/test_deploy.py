@@ -50,7 +50,12 @@ def test_compose_gives_away_nothing() -> None:
             source = volume.split(":")[0]
             assert not source.startswith(".") or (DEPLOY / source).is_file(), volume
     used = services["gateway"]["command"]
-    assert used[0] == "serve" and "--require-key" in used and set(used[1:]) <= OPTIONS
+    assert used[0] == "serve" and "--require-key" in used and {each.split("=")[0] for each in used[1:]} <= OPTIONS
+    (apart,) = (each.partition("=")[2] for each in used if each.startswith("--metrics-bind="))
+    assert apart.startswith("127.0.0.1:")
+    scraped = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text(encoding="utf-8"))["scrape_configs"]
+    assert [each["static_configs"] for each in scraped] == [[{"targets": [apart]}]]
+    assert apart not in (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["prometheus.yaml", "grafana/datasource.yaml", "grafana/provider.yaml"])

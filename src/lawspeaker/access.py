@@ -45,7 +45,7 @@ class AccessError(LawspeakerError):
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a key; never the key. `routes` None is every route, a limit of 0 is none, and times are seconds
-    since 1970 (`expires` 0 is never)."""
+    since 1970 (`expires` 0 is never). A key for `metrics` reads the counters, and is good for nothing else."""
 
     id: str
     name: str
@@ -56,6 +56,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     revoked: int = 0
     requests_per_minute: int = 0
     tokens_per_day: int = 0
+    metrics: bool = False
 
 
 class Keyring:
@@ -92,6 +93,7 @@ class Keyring:
         lasts: int = 0,
         requests_per_minute: int = 0,
         tokens_per_day: int = 0,
+        metrics: bool = False,
     ) -> tuple[Key, str]:
         """A new key and, this once, its secret. `lasts` is in seconds, 0 for ever."""
         for what, word in (("name", name), ("tenant", tenant)):
@@ -108,6 +110,7 @@ class Keyring:
             expires=now + lasts if lasts else 0,
             requests_per_minute=requests_per_minute,
             tokens_per_day=tokens_per_day,
+            metrics=metrics,
         )
         with _errors(self._path):
             row = (_hash(secret), key.id, msgspec.json.encode(key))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.cli.conftest import PROGRAM
 
-_AT = re.compile(r" at (http://\S+)")
+_AT = re.compile(r" at (https?://\S+)")
 
 
 class Served:

@@ -6,6 +6,7 @@ import click
 
 from lawspeaker.access import Key, Keyring
 from lawspeaker.cli.context import LASTING, home, inert, json_option, page, print_json, say, words
+from lawspeaker.errors import InputError
 
 
 @click.group()
@@ -20,6 +21,7 @@ def command() -> None:
 @click.option("--expires", "lasts", type=LASTING, default=0, metavar="30d", help="How long it lasts. Default: ever.")
 @click.option("--requests-per-minute", type=click.IntRange(1), default=None, help="Default: no limit.")
 @click.option("--tokens-per-day", type=click.IntRange(1), default=None, help="Default: no limit.")
+@click.option("--metrics", is_flag=True, help="It reads /metrics, and is good for nothing else.")
 @json_option("The key and what it may do, as JSON.")
 def add_command(
     name: str,
@@ -28,9 +30,12 @@ def add_command(
     lasts: int,
     requests_per_minute: int | None,
     tokens_per_day: int | None,
+    metrics: bool,
     as_json: bool,
 ) -> int:
     """Make a key. It goes to standard output, once: what is stored is its hash."""
+    if metrics and routes:
+        raise InputError("--metrics and --route: a key for /metrics may use no route")
     with Keyring(home()) as keyring:
         key, secret = keyring.add(
             name,
@@ -39,6 +44,7 @@ def add_command(
             lasts=lasts,
             requests_per_minute=requests_per_minute or 0,
             tokens_per_day=tokens_per_day or 0,
+            metrics=metrics,
         )
     if as_json:
         print_json({"key": secret, **_shown(key)})
@@ -59,7 +65,7 @@ def list_command(as_json: bool) -> int:
         return 0
     for key in keys:
         state = "revoked" if key.revoked else f"expires {_time(key.expires)}" if key.expires else "no expiry"
-        routes = "all routes" if key.routes is None else ", ".join(key.routes)
+        routes = "/metrics" if key.metrics else "all routes" if key.routes is None else ", ".join(key.routes)
         page().print(f"{key.id}  {inert(key.name)}  tenant {inert(key.tenant)}  {inert(routes)}  {state}")
     words().print(f"{len(keys)} key{'s' if len(keys) != 1 else ''}")
     return 0
@@ -86,6 +92,7 @@ def _shown(key: Key) -> dict[str, object]:
         "revoked": _time(key.revoked) if key.revoked else None,
         "requests_per_minute": key.requests_per_minute or None,
         "tokens_per_day": key.tokens_per_day or None,
+        "metrics": key.metrics,
     }
 
 

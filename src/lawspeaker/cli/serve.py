@@ -1,7 +1,8 @@
 """`lawspeaker serve`: the gateway."""
 
 import asyncio
-import socket
+import contextlib
+import functools
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from lawspeaker.audit.log import AsyncLog, open_log
 from lawspeaker.cli.context import LASTING, Finite, constitution_option, home, inert, load_law, page, words
 from lawspeaker.errors import InputError, ModelConfigError
 from lawspeaker.gateway.app import Gateway
+from lawspeaker.gateway.binding import Binding, Bound, bind
 from lawspeaker.gateway.config import RouteConfig, load_config
-from lawspeaker.gateway.keys import by_key
+from lawspeaker.gateway.keys import by_key, for_metrics
 from lawspeaker.gateway.routes import Route, Routes, anybody, route_name
-from lawspeaker.gateway.server import is_loopback, listen, loopback_names, serve
+from lawspeaker.gateway.scrape import Scrape, everybody
+from lawspeaker.gateway.server import serve
 from lawspeaker.govern import Governor
+from lawspeaker.metrics import Metrics
 from lawspeaker.models.address import open_model
 from lawspeaker.models.base import Model, Sampling
 
@@ -38,6 +42,11 @@ _OF_ROUTES = ("upstream", "critic", "judge", "laws", "rounds", "shadow", "timeou
 @click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
 @click.option("--shadow", is_flag=True, help="Judge and record, change nothing: see `lawspeaker report`.")
 @click.option("--require-key", is_flag=True, help="Serve nobody without an access key, on loopback too.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Certificate chain in PEM.")
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key in PEM.")
+@click.option("--plain-text", is_flag=True, help="Serve others without TLS, as where a proxy in front ends it.")
+@click.option("--allowed-host", "hosts", multiple=True, metavar="NAME", help="A name that clients call this server by.")
+@click.option("--metrics-bind", default="", metavar="HOST:PORT", help="Serve /metrics there, and nowhere else.")
 @click.option(
     "--escalations-last", "lasts", type=LASTING, default="7d", show_default=True, help="Then they are refused for good."
 )
@@ -55,6 +64,11 @@ def command(
     rounds: int,
     shadow: bool,
     require_key: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    plain_text: bool,
+    hosts: tuple[str, ...],
+    metrics_bind: str,
     lasts: int,
     timeout: float,
 ) -> int:
@@ -67,15 +81,13 @@ def command(
     if not routes:
         cast = (upstream, critic or upstream, judge)
         routes = (RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, (), {}),)
-    with Keyring(home()) as keyring:
-        keys = keyring if require_key or keyring.keys() else None
-        if not keyring.valid() and not is_loopback(host):
-            raise InputError(
-                f"--host {host} can be reached by others and there are no valid access keys; use 127.0.0.1, or make a"
-                " key with `lawspeaker access add NAME`"
-            )
-        with listen(host, port) as sock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(host, sock, keys, routes, lasts))
+    binding = Binding(host, port, tls_cert, tls_key, plain_text, hosts, metrics_bind)
+    with (
+        Keyring(home()) as keyring,
+        contextlib.closing(_bound(binding, keyring)) as bound,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(bound, keyring, routes, lasts, require_key))
     words().print("stopped")
     return 0
 
@@ -91,19 +103,27 @@ def _configured(ctx: click.Context, config: Path | None) -> tuple[RouteConfig, .
     return load_config(config)
 
 
+def _bound(binding: Binding, keyring: Keyring) -> Bound:
+    valid = keyring.valid()
+    return bind(binding, clients=any(not key.metrics for key in valid), scrapers=any(key.metrics for key in valid))
+
+
 async def _serve(
-    host: str, sock: socket.socket, keys: Keyring | None, routes: tuple[RouteConfig, ...], lasts: int
+    bound: Bound, keyring: Keyring, routes: tuple[RouteConfig, ...], lasts: int, require_key: bool
 ) -> None:
+    made = keyring.keys()
+    keys = require_key or bound.open or any(not key.metrics for key in made)
     opened: dict[str, Model] = {}
     try:
         for route in routes:
             _open(route, opened)
         async with await open_log(home()) as log:
             named = {route.name: Route(route.name, _governor(route, opened, log)) for route in routes}
-            hosts = loopback_names(host) if is_loopback(host) else None
-            gateway = Gateway(Routes(named), by_key(keys) if keys else anybody, log, hosts=hosts, lasts=lasts)
-            base = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
-            await serve(gateway, sock, lambda: _tell(base, routes, keys is not None))
+            metrics, who = Metrics(), by_key(keyring) if keys else anybody
+            scraped = not bound.open and bound.scraped is None
+            gateway = Gateway(Routes(named), who, log, metrics, bound.hosts, scraped=scraped, lasts=lasts)
+            scrape = Scrape(metrics, bound.scrapers, for_metrics(keyring) if bound.guarded else everybody)
+            await serve(gateway, scrape, bound, functools.partial(_tell, bound, routes, keys))
     finally:
         for each in opened.values():
             await each.close()
@@ -136,9 +156,9 @@ def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Go
     )
 
 
-def _tell(base: str, routes: tuple[RouteConfig, ...], needs_key: bool) -> None:
+def _tell(bound: Bound, routes: tuple[RouteConfig, ...], needs_key: bool) -> None:
     """Say that it runs, and three lines that try it."""
-    console, out = words(), page()
+    console, out, base = words(), page(), bound.base
     name = routes[0].name
     for route in routes:
         law = f"{inert(route.law.name)} {inert(route.law.version)}"
@@ -148,6 +168,10 @@ def _tell(base: str, routes: tuple[RouteConfig, ...], needs_key: bool) -> None:
         for each in route.waivers:
             until = datetime.fromtimestamp(each.expires - 1, UTC).date()
             console.print(f"[yellow]  {inert(each.principle)} is waived until {until} ({inert(each.owner)})[/]")
+    if bound.scraped is not None:
+        host, at = bound.scraped.getsockname()[:2]
+        asked = ", for whoever brings a key that was made for it" if bound.guarded else ""
+        console.print(f"[dim]/metrics on port {at} of {inert(host)}{asked}[/]")
     who = "Access keys are asked for" if needs_key else "No access keys: whoever reaches this address is served"
     console.print(f"[dim]{who}{'' if needs_key else ', with any key'}. Ctrl-C stops.[/]")
     ask = f'[{{"role": "user", "content": "{_EXAMPLE}"}}]'

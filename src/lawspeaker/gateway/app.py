@@ -13,6 +13,7 @@ from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.gateway import asgi
 from lawspeaker.gateway.answer import answer, check, subjects
 from lawspeaker.gateway.asgi import Receive, Scope, Send
+from lawspeaker.gateway.binding import Hosts, hostname
 from lawspeaker.gateway.body import PATIENCE, receive_body
 from lawspeaker.gateway.chat import Chat
 from lawspeaker.gateway.decisions import decision, models
@@ -27,6 +28,7 @@ DECISION: Final = b"x-lawspeaker-decision"
 _NO_RETRY: Final = (b"x-should-retry", b"false")
 _HELD: Final = 5.0  # seconds between two signs of life on a stream whose answer is held
 WAITS: Final = 7 * 86_400.0  # seconds until an escalated request is refused for good
+_SINGLE: Final = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-encoding", b"anthropic-version")
 _CHAT: Final = Chat()
 _MESSAGES: Final = Messages()
 SURFACES: Final[Mapping[str, Surface]] = {
@@ -37,22 +39,24 @@ SURFACES: Final[Mapping[str, Surface]] = {
 
 
 class Gateway:
-    """Serves `routes` to whom `authenticate` lets in. `hosts` are the names that a request may call this server by;
-    None is any (a proxy in front sees to it). `lasts`: seconds until an escalated request is refused for good."""
+    """Serves `routes` to whom `authenticate` lets in, if they call it by one of `hosts`. `scraped` says whether the
+    counters are told here. `lasts`: seconds until an escalated request is refused for good."""
 
     def __init__(
         self,
         routes: Routes,
         authenticate: Authenticate,
         log: Log,
+        metrics: Metrics,
+        hosts: Hosts,
         *,
-        hosts: frozenset[str] | None = None,
+        scraped: bool = False,
         held: float = _HELD,
         lasts: float = WAITS,
     ) -> None:
         self._routes, self._authenticate, self._log = routes, authenticate, log
-        self._hosts, self._held, self._lasts = hosts, held, lasts
-        self._metrics = Metrics()
+        self._metrics, self._hosts, self._scraped = metrics, hosts, scraped
+        self._held, self._lasts = held, lasts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,8 +72,6 @@ class Gateway:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, surface: Surface) -> None:
         path, method = scope["path"], scope["method"]
-        headers = dict(scope["headers"])
-        self._check_host(headers)
         if path == "/healthz" and method == "GET":
             await asgi.whole(send, 200, b'{"status":"ok"}')
             return
@@ -77,7 +79,9 @@ class Gateway:
             down = bool(self._log.failed)  # without a log nothing is answered
             await asgi.whole(send, 503 if down else 200, b'{"status":"no log"}' if down else b'{"status":"ok"}')
             return
-        if path == "/metrics" and method == "GET" and self._hosts is not None:  # for this machine alone
+        headers = _once(scope["headers"])
+        self._check_host(headers)
+        if path == "/metrics" and method == "GET" and self._scraped:
             await asgi.whole(send, 200, self._metrics.text(), asgi.TEXT)
             return
         client = self._authenticate(headers)
@@ -140,9 +144,19 @@ class Gateway:
 
     def _check_host(self, headers: Headers) -> None:
         """A page in a browser that had its own name point here speaks to another host than it says."""
-        name = headers.get(b"host", b"").decode("latin-1").lower()
-        if self._hosts is not None and _hostname(name) not in self._hosts:
+        if hostname(headers.get(b"host", b"").decode("latin-1").lower()) not in self._hosts:
             raise RequestError(403, "this server is not called by that host name", code="unknown_host")
+
+
+def _once(pairs: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """A proxy in front and we could each go by another one of two."""
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        names = [name for name, _ in pairs]
+        for name in _SINGLE:
+            if names.count(name) > 1:
+                raise bad(f"the header {name.decode()} is here twice")
+    return headers
 
 
 def _want(method: str, got: str) -> None:
@@ -222,10 +236,3 @@ async def _left(receive: Receive) -> None:
     """Returns when the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _hostname(host: str) -> str:
-    """`[::1]:8000` -> `::1`; `localhost:8000` -> `localhost`."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]

@@ -1,8 +1,8 @@
 """Access keys at the gateway: a key becomes a client, and what its answers take is counted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from lawspeaker.access import AccessError, Keyring
+from lawspeaker.access import AccessError, Key, Keyring
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message
 from lawspeaker.gateway.fault import RequestError
@@ -14,20 +14,36 @@ def by_key(keyring: Keyring) -> Authenticate:
     """Lets in whoever brings a key of `keyring`."""
 
     def authenticate(headers: Headers) -> Client:
-        secret = bearer(headers)
-        if not secret:
-            raise RequestError(401, "a key is needed: as a bearer token or in x-api-key", code="invalid_api_key")
-        try:
-            key = keyring.admit(secret)
-        except AccessError as error:
-            if error.wait:
-                words = f"{error}; it is served again in {error.wait} s"
-                raise RequestError(429, words, code="rate_limit_exceeded") from None
-            raise RequestError(401, str(error), code="invalid_api_key") from None
+        key = _admitted(keyring, headers)
+        if key.metrics:
+            raise RequestError(403, "this key is for /metrics and nothing else", code="invalid_api_key")
         routes = None if key.routes is None else frozenset(key.routes)
         return Client(key.id, key.tenant, routes, lambda tokens: keyring.spend(key, tokens))
 
     return authenticate
+
+
+def for_metrics(keyring: Keyring) -> Callable[[Headers], None]:
+    """Lets in whoever brings a key that was made for the counters: they tell of every tenant."""
+
+    def admit(headers: Headers) -> None:
+        if not _admitted(keyring, headers).metrics:
+            raise RequestError(403, "this key is not for /metrics")
+
+    return admit
+
+
+def _admitted(keyring: Keyring, headers: Headers) -> Key:
+    secret = bearer(headers)
+    if not secret:
+        raise RequestError(401, "a key is needed: as a bearer token or in x-api-key", code="invalid_api_key")
+    try:
+        return keyring.admit(secret)
+    except AccessError as error:
+        if error.wait:
+            words = f"{error}; it is served again in {error.wait} s"
+            raise RequestError(429, words, code="rate_limit_exceeded") from None
+        raise RequestError(401, str(error), code="invalid_api_key") from None
 
 
 class Metered:

@@ -1,71 +1,59 @@
-"""The process around the gateway: a socket, uvicorn, and a clean end."""
+"""The process around the gateway: sockets, uvicorn, and a clean end."""
 
 import asyncio
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from ipaddress import ip_address
+from typing import Final
 
 import uvicorn
 
-from lawspeaker.errors import InputError
 from lawspeaker.gateway.app import Gateway
+from lawspeaker.gateway.binding import Bound
+from lawspeaker.gateway.protocol import BoundedProtocol
+from lawspeaker.gateway.scrape import Scrape
 
-_END = 20  # seconds that answers in the making have when the server is told to stop
-_BACKLOG = 2048
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+_END: Final = 20  # seconds that answers in the making have when the server is told to stop
 
 
-def loopback_names(host: str) -> frozenset[str]:
-    """By which names a request may call a server on loopback."""
-    return _LOOPBACK_NAMES | {host.lower()}
+async def serve(gateway: Gateway, scrape: Scrape, bound: Bound, ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM; what is being answered then is answered. The counters are answered to the end."""
+    main = _Server(_config(gateway, bound.secured))
+    servers = [main]
+    runs = [main.serve(sockets=[bound.sock])]
+    if bound.scraped is not None:
+        counters = _Server(_config(scrape, bound.secured if bound.guarded else None))
+        servers.append(counters)
+        runs.append(counters.serve(sockets=[bound.scraped]))
+    servers[-1].ready = ready
 
+    def stop() -> None:
+        for server in servers:
+            server.stop()
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `InputError` where it cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(_BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise InputError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    return sock
-
-
-async def serve(gateway: Gateway, sock: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM; what is being answered then is answered."""
-    server = _Server(
-        uvicorn.Config(
-            gateway,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_END,
-        )
-    )
-    server.ready = ready
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, server.stop)
-    await server.serve(sockets=[sock])
+        loop.add_signal_handler(name, stop)
+    await asyncio.gather(*runs)
+
+
+def _config(app: Gateway | Scrape, secured: ssl.SSLContext | None) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_END,
+    )
+    config.load()
+    config.ssl = secured
+    return config
 
 
 class _Server(uvicorn.Server):
