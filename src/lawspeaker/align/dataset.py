@@ -7,9 +7,10 @@ a run that was killed and resumed is, byte for byte, that of one that was not.
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -20,18 +21,23 @@ from lawspeaker.finding import Finding
 from lawspeaker.models.base import Sampling
 
 T = TypeVar("T", bound=msgspec.Struct)
+L = TypeVar("L", bound="_Line")
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A line of a prompt file: one turn, or several that end with somebody else's than the assistant's."""
+    """A line of a prompt file: one turn, or several that end with somebody else's than the assistant's. `answer`: the
+    line's own, which only samples of helpfulness have."""
 
     id: str
     exchange: Exchange
     line: bytes
+    answer: str = ""
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A draft (round 0) or a revision, and all that it was made from. `filtered` says why it is not trained on."""
+    """A draft (round 0), a revision, or a sample of helpfulness, and all that it was made from. `asked` names by digest
+    what models were asked for it, `examples` the cases that they were shown (see `reuse`, `examples`). `filtered` says
+    why it is not trained on."""
 
     id: str
     prompt: str
@@ -49,60 +55,132 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     principle_digest: str = ""
     critic_digest: str = ""
     templates: dict[str, str] = {}
+    examples: dict[str, tuple[str, ...]] = {}
+    asked: dict[str, str] = {}
     critique: str = ""
     account: str = ""
+    source: Literal["prompts", "helpful"] = "prompts"
     filtered: str = ""
 
 
+class Vote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One principle's label of a pair: P(a is better). `by`: the `critic`, or the `checks`, which saw `outcomes` in a
+    and b; that label is verified. `odds` are P(first shown is better), with a and with b shown first, as the critic
+    told them; after `thoughts`, two for each sample, in the same order. `asked`, `reasoned`: the digests of what was
+    asked for odds and thoughts."""
+
+    principle: str
+    principle_digest: str
+    a_better: float = 0.5
+    bias: float = 0.5
+    by: Literal["critic", "checks"] = "critic"
+    outcomes: tuple[str, ...] = ()
+    template: str = ""
+    examples: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    odds: tuple[float, ...] = ()
+    reasoned: tuple[str, ...] = ()
+    thoughts: tuple[str, ...] = ()
+
+
 class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Two answers and P(a is better), asked in both orders. `seeds` drew the answers."""
+    """Two answers and P(a is better): the mean of the `votes`, or what a person said (`source`, `by`; `data` is the
+    file and `line` the digest of the line that says so). `seeds` drew the answers, `asked` names what was asked for
+    them."""
 
     id: str
     prompt: str
     request: tuple[Message, ...]
     a: str
     b: str
-    model_digest: str
-    seeds: tuple[int, int]
     constitution: str
-    principle: str
-    principle_digest: str
-    template: str
-    critic_digest: str
+    model_digest: str = ""
+    seeds: tuple[int, ...] = ()
+    asked: tuple[str, ...] = ()
+    critic_digest: str = ""
+    votes: tuple[Vote, ...] = ()
     a_better: float = 0.5
     bias: float = 0.5
+    source: Literal["ai", "helpfulness", "ruling"] = "ai"
+    by: str = ""
+    data: str = ""
+    line: str = ""
     filtered: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Whether the checks alone gave the label."""
+        return bool(self.votes) and all(vote.by == "checks" for vote in self.votes)
 
 
 class _Line(msgspec.Struct):
     id: str
     request: str = ""
     messages: tuple[dict[str, str], ...] = ()
+    answer: str = ""
+
+    @property
+    def exchange(self) -> Exchange:
+        turns = [{"role": turn["role"], "parts": [{"type": "text", "text": turn["content"]}]} for turn in self.messages]
+        return msgspec.convert({"messages": turns}, Exchange) if turns else ask(self.request)
+
+
+class _Preferred(_Line):
+    a: str = ""
+    b: str = ""
+    a_better: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    by: str = ""
+    source: Literal["helpfulness", "ruling"] = "helpfulness"
 
 
 def read_prompts(path: Path) -> tuple[Prompt, ...]:
-    """Raises `InputError` with file and line for what is no prompt."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; want a JSONL file of prompts") from None
-    prompts = []
-    for number, line in enumerate(lines, 1):
+    """The prompts of a file, or of all the `.jsonl` files of a folder, by name. Raises `InputError` with file and line
+    for what is no prompt."""
+    return tuple(Prompt(said.id, exchange, line, said.answer) for said, exchange, line in _lines(path, _Line))
+
+
+def read_preferences(path: Path, law: str, data: str) -> tuple[Pair, ...]:
+    """What people prefer by the file that the recipe calls `data`, as pairs under the law of that digest. Raises
+    `InputError` with file and line."""
+    pairs = []
+    for number, (said, exchange, line) in enumerate(_lines(path, _Preferred), 1):
+        if not (said.a.strip() and said.b.strip() and said.by) or said.a == said.b:
+            raise InputError(f"{path}: preference {number} ({said.id}): want an a and another b, and by whom")
+        pairs.append(
+            Pair(
+                f"{said.source}/{said.id}", said.id, exchange.messages, said.a, said.b, law, a_better=said.a_better,
+                source=said.source, by=said.by, data=data, line=digest_bytes("lawspeaker/preference/v1", line),
+            )
+        )  # fmt: skip
+    return tuple(pairs)
+
+
+def _lines(path: Path, kind: type[L]) -> list[tuple[L, Exchange, bytes]]:
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    found: list[tuple[L, Exchange, bytes]] = []
+    for file in files:
         try:
-            said = msgspec.json.decode(line, type=_Line)
-            turns = [{"role": turn["role"], "parts": [{"type": "text", "text": turn["content"]}]}
-                     for turn in said.messages]  # fmt: skip
-            exchange = msgspec.convert({"messages": turns}, Exchange) if turns else ask(said.request)
-        except (msgspec.DecodeError, KeyError) as error:
-            raise InputError(f"{path}:{number}: {error}; want id and request, or id and messages") from None
-        if not exchange.messages[-1].text.strip() or exchange.has_answer:
-            raise InputError(f"{path}:{number}: it must end with something that is asked")
-        prompts.append(Prompt(said.id, exchange, line))
-    if not prompts:
-        raise InputError(f"{path}: it holds no prompt")
-    if len({prompt.id for prompt in prompts}) < len(prompts):
-        raise InputError(f"{path}: an id is there twice")
-    return tuple(prompts)
+            lines = file.read_bytes().splitlines()
+        except OSError as error:
+            raise InputError(f"{file}: {error.strerror}; want a JSONL file, or a folder of them") from None
+        found += [_line(file, number, line, kind) for number, line in enumerate(lines, 1)]
+    if not found:
+        raise InputError(f"{path}: it holds no line; want a JSONL file, or a folder of them")
+    counts = Counter(said.id for said, _, _ in found)
+    if twice := [name for name, times in counts.items() if times > 1]:
+        raise InputError(f"{path}: an id is there twice: {twice[0]}")
+    return found
+
+
+def _line(file: Path, number: int, line: bytes, kind: type[L]) -> tuple[L, Exchange, bytes]:
+    try:
+        said = msgspec.json.decode(line, type=kind)
+        exchange = said.exchange
+    except (msgspec.DecodeError, KeyError) as error:
+        raise InputError(f"{file}:{number}: {error}; want id and request, or id and messages") from None
+    if not said.id.strip() or not exchange.messages[-1].text.strip() or exchange.has_answer:
+        raise InputError(f"{file}:{number}: it must end with something that is asked, and have an id")
+    return said, exchange, line
 
 
 class Store:
@@ -124,9 +202,9 @@ class Store:
             os.truncate(self.path, keep)
         return whole
 
-    def append(self, rows: Sequence[msgspec.Struct]) -> None:
+    def append(self, lines: Sequence[bytes]) -> None:
         with self.path.open("ab") as file:
-            file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+            file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
 

@@ -6,7 +6,7 @@ stage that has none. Drafting and labelling go on from their last whole batch; a
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,25 +14,28 @@ from pathlib import Path
 import msgspec
 
 from lawspeaker.align import card, gold
+from lawspeaker.align.bulk import Here, Job, Open, Work, fill
 from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
-from lawspeaker.align.preferences import pairs_of
+from lawspeaker.align.drawing import drawn_from, validate
+from lawspeaker.align.preferences import mixed, preferences
 from lawspeaker.align.recipe import Recipe
-from lawspeaker.align.self_revision import Engine, training_rows
+from lawspeaker.align.reuse import Reuse, counted, found
+from lawspeaker.align.self_revision import Engine, helpful_rows, training_rows
 from lawspeaker.align.training import Learner, Trained
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.digest import digest, digest_bytes
 from lawspeaker.errors import InputError
-from lawspeaker.models.base import Model
 from lawspeaker.models.checkpoint import find
 from lawspeaker.models.nano.chat import WEIGHTS
 
 Observe = Callable[[str, int, int], None]
-Open = Callable[[str], Model]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One recipe in one folder. `root` is where the recipe's commands run and its files lie."""
+    """One recipe in one folder. `root` is where the recipe's commands run and its files lie, `work` who works on the
+    bulk stages (default: this process), `reuse` the folder of an earlier run whose answers are taken where they are to
+    the same questions."""
 
     recipe: Recipe
     law: Constitution
@@ -40,32 +43,36 @@ class Run:
     root: Path
     open: Open
     observe: Observe
+    work: Work | None = None
+    reuse: Path | None = None
 
     async def run(self) -> None:
         """Every stage that is not done yet. Raises `LawspeakerError` before any work where that can be known."""
         prompts, held_out = (read_prompts(self.root / name) for name in (self.recipe.prompts, self.recipe.held_out))
+        helpful = read_prompts(self.root / self.recipe.helpful.prompts) if self.recipe.helpful else ()
+        preferred = preferences(self.recipe, self.law, self.root)
         model, critic = self._local(self.recipe.model), self._local(self.recipe.critic or self.recipe.model)
         base = self._base()
-        drafts = self.open(model)
-        engine = Engine(self.recipe, self.law, drafts, drafts if critic == model else self.open(critic))
-        self._claim(prompts, held_out, engine)
-        await self._rows(engine, prompts)
-        self._fine_tune(base, engine)
-        tuned = Engine(self.recipe, self.law, self.open(f"local:{self.folder / 'sl'}"), engine.critic)
+        self._validate(prompts, held_out)
+        lines = [prompt.line for prompt in (*prompts, *held_out, *helpful)] + [pair.line.encode() for pair in preferred]
+        earlier = self._claim(lines, {name: await self._digest(name) for name in {model, critic}}, model, critic)
+        job = Job("rows", self.recipe, model, critic, earlier.run if earlier else "")
+        await self._fill("draft, critique, revise", job, prompts)
+        if helpful:
+            await self._fill("helpful", msgspec.structs.replace(job, stage="helpful"), helpful)
+        self._fine_tune(base)
+        tuned = f"local:{self.folder / 'sl'}"
         if self.recipe.dpo:
-            await self._pairs(tuned, prompts)
+            await self._fill("pair and label", msgspec.structs.replace(job, stage="pairs", model=tuned), prompts)
+            self._people(preferred)
             self._prefer()
         else:
             self._whole("policy", lambda to: shutil.copytree(self.folder / "sl", to))
-        policy = Engine(self.recipe, self.law, self.open(f"local:{self.folder / 'policy'}"), engine.critic)
-        for name, each in (("base", engine), ("sl", tuned), ("policy", policy)):
-            if not (self.folder / f"{name}.json").exists():
-                self.observe(f"measure {name}", 0, len(held_out))
-                seen = partial(self.observe, f"measure {name}")
-                self._write(f"{name}.json", await gold.measure(each, held_out, self.root, seen))
+        for name, address in (("base", model), ("sl", tuned), ("policy", f"local:{self.folder / 'policy'}")):
+            await self._measure(name, address, held_out)
+        if earlier:
+            self._write("reuse.json", counted(self.folder, earlier))
         card.write(self.folder, self.recipe, self.law)
-        for model_ in (engine.model, engine.critic, tuned.model, policy.model):
-            await model_.close()
 
     @staticmethod
     def _local(address: str) -> str:
@@ -78,51 +85,80 @@ class Run:
             raise InputError(f"{address}: its weights are not here, so it cannot be trained; name base: local:…")
         return find(address, address.removeprefix("local:"))
 
-    def _claim(self, prompts: tuple[Prompt, ...], held_out: tuple[Prompt, ...], engine: Engine) -> None:
-        """The folder is this recipe's, on these prompts, this law and these models, or it is refused."""
-        names = {each.id for each in self.law.principles}
-        for unknown in [each for each in self.recipe.principles if each not in names]:
-            raise InputError(f"the constitution {self.law.name} has no principle {unknown}")
-        if not any(each.checks for each in engine.principles):
-            raise InputError("none of the principles has a check, so nothing could be filtered or found")
+    async def _digest(self, address: str) -> str:
+        """Of a model that is opened to see that it is there; nothing is asked of it."""
+        model = self.open(address)
+        await model.close()
+        return model.digest
+
+    def _validate(self, prompts: tuple[Prompt, ...], held_out: tuple[Prompt, ...]) -> None:
+        validate(self.recipe, self.law)
         texts = {prompt.exchange.messages for prompt in prompts}
         for prompt in held_out:
             if prompt.exchange.messages in texts:
                 raise InputError(f"{self.recipe.held_out}: {prompt.id} is also trained on")
-        data = b"\0".join(prompt.line for prompt in (*prompts, *held_out))
+
+    def _claim(self, lines: Sequence[bytes], digests: dict[str, str], model: str, critic: str) -> Reuse | None:
+        """The folder is this recipe's, on these prompts, this law and these models, or it is refused. What it reuses of
+        an earlier run: the one that it was begun with, unless another is named."""
+        name, mark = self.folder / "RUN", self.folder / "reuse.json"
+        begun = msgspec.json.decode(mark.read_bytes(), type=Reuse) if mark.exists() else None
+        source = self.reuse or (Path(begun.run) if begun else None)
+        reuse = found(source) if source else None
         claim = {
-            "recipe": self.recipe.digest, "law": self.law.digest, "prompts": digest_bytes("lawspeaker/prompts", data),
-            "model": engine.model.digest, "critic": engine.critic.digest,
+            "recipe": self.recipe.digest, "law": self.law.digest,
+            "prompts": digest_bytes("lawspeaker/prompts", b"\0".join(lines)),
+            "model": digests[model], "critic": digests[critic],
+            "reuse": [reuse.rows, reuse.pairs] if reuse else [],
         }  # fmt: skip
         mine = digest("lawspeaker/run/v1", claim) + "\n"
-        name = self.folder / "RUN"
         if not name.exists():
             if self.folder.exists() and any(self.folder.iterdir()):
                 raise InputError(f"{self.folder}: it is not empty and no run; name another with --run")
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write("recipe.json", self.recipe)
+            if reuse:
+                self._write("reuse.json", reuse)
             name.write_text(mine, encoding="ascii")
         elif name.read_text(encoding="ascii") != mine:
-            raise InputError(f"{self.folder}: it belongs to another recipe, law, model or prompts; name another")
+            what = "recipe, law, model, prompts or reused run"
+            raise InputError(f"{self.folder}: it belongs to another recipe: {what} differ; name another with --run")
+        return reuse
 
-    async def _rows(self, engine: Engine, prompts: tuple[Prompt, ...]) -> None:
-        size, per = self.recipe.batch, self.recipe.revising.rounds + 1
-        batches = [prompts[at : at + size] for at in range(0, len(prompts), size)]
-        store = Store(self.folder / "rows.jsonl")
-        done = store.resume([len(batch) * per for batch in batches])
-        for number, batch in enumerate(batches):
-            self.observe("draft, critique, revise", number, len(batches))
-            if number >= done:
-                store.append(await engine.batch(batch))
-        self.observe("draft, critique, revise", len(batches), len(batches))
+    async def _fill(self, stage: str, job: Job, prompts: tuple[Prompt, ...]) -> None:
+        work = self.work or Here(self.law, self.open)
+        store = Store(self.folder / f"{job.stage}.jsonl")
+        await fill(store, job, prompts, work, lambda done, of: self.observe(stage, done, of))
 
-    def _fine_tune(self, base: Path, engine: Engine) -> None:
+    def _people(self, preferred: Sequence[Pair]) -> None:
+        """What people prefer goes behind the AI's pairs, as one batch."""
+        store = Store(self.folder / "pairs.jsonl")
+        usable = sum(not pair.filtered for pair in store.read(Pair))
+        chosen = mixed(self.recipe, preferred, usable)
+        if chosen:
+            store.append([msgspec.json.encode(pair) for pair in chosen])
+
+    async def _measure(self, name: str, address: str, held_out: tuple[Prompt, ...]) -> None:
+        if (self.folder / f"{name}.json").exists():
+            return
+        self.observe(f"measure {name}", 0, len(held_out))
+        model = self.open(address)
+        seen = partial(self.observe, f"measure {name}")
+        measured = await gold.measure(Engine(self.recipe, self.law, model, model), held_out, self.root, seen)
+        self._write(f"{name}.json", measured)
+        await model.close()
+
+    def _fine_tune(self, base: Path) -> None:
         rows = Store(self.folder / "rows.jsonl").read(Row)
-        chosen = training_rows(rows, self.recipe, engine.principles)
-        if not chosen:
+        revised = training_rows(rows, self.recipe, drawn_from(self.law, self.recipe.principles))
+        if not revised:
             raise InputError("no row passed the filters, so there is nothing to train on; see rows.jsonl")
+        extra = Store(self.folder / "helpful.jsonl").read(Row) if self.recipe.helpful else []
+        helpful = helpful_rows(extra, self.recipe, len(revised))
+        chosen = [*revised, *helpful]
         reasons = Counter(row.filtered.partition(":")[0] for row in rows if row.filtered)
-        self._write("filters.json", {"rows": len(rows), "trained": len(chosen), **dict(sorted(reasons.items()))})
+        counts = {"rows": len(rows), "trained": len(revised), "helpful": len(helpful), **dict(sorted(reasons.items()))}
+        self._write("filters.json", counts)
 
         def train(to: Path) -> None:
             learner = Learner(base, self.recipe.seed)
@@ -131,17 +167,6 @@ class Run:
             learner.save(to)
 
         self._whole("sl", train)
-
-    async def _pairs(self, engine: Engine, prompts: tuple[Prompt, ...]) -> None:
-        size = self.recipe.batch
-        batches = [prompts[at : at + size] for at in range(0, len(prompts), size)]
-        store = Store(self.folder / "pairs.jsonl")
-        done = store.resume([len(batch) for batch in batches])
-        for number, batch in enumerate(batches):
-            self.observe("pair and label", number, len(batches))
-            if number >= done:
-                store.append(await pairs_of(engine, batch))
-        self.observe("pair and label", len(batches), len(batches))
 
     def _prefer(self) -> None:
         pairs = [pair for pair in Store(self.folder / "pairs.jsonl").read(Pair) if not pair.filtered]
@@ -165,7 +190,7 @@ class Run:
     def _step(self, stage: str) -> Callable[[int, int, float], None]:
         return lambda step, steps, loss: self.observe(f"{stage}, loss {loss:.3f}", step, steps)
 
-    def _write(self, name: str, value: Recipe | Trained | gold.Measured | dict[str, int]) -> None:
+    def _write(self, name: str, value: Recipe | Trained | Reuse | gold.Measured | dict[str, int]) -> None:
         fresh = self.folder / f"{name}.new"
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
         fresh.replace(self.folder / name)

@@ -23,7 +23,8 @@ _PACKAGES = ("torch", "transformers")
 @click.option("--run", "folder", metavar="FOLDER", help="Where the run lies. Default: runs/NAME below the state.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted.")
-def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool) -> int:
+@click.option("--reuse", metavar="RUN", help="Take answers to the same questions from an earlier run.")
+def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool, reuse: str | None) -> int:
     """Train a model on the constitution by a RECIPE, or walk a row of a run back to what it was made from.
 
     Drafts, rounds of critique and revision, fine-tuning, AI preferences, soft-label DPO, and a table of what a judge
@@ -47,13 +48,13 @@ def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resum
             raise ModelConfigError(f"{package} is not installed; pip install 'lawspeaker[align]'")
     if (where / "RUN").exists() and not resume:
         raise InputError(f"{where}: a run is there; go on with --resume, or name another folder with --run")
-    _train(recipe, path, where)
+    _train(recipe, path, where, Path(reuse) if reuse else None)
     page().print(inert(table(where)))
     words().print(inert(f"policy: local:{where / 'policy'}\nreport: {where / 'report.html'}"))
     return 0
 
 
-def _train(recipe: Recipe, path: Path, where: Path) -> None:
+def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None) -> None:
     law = load_law((recipe.constitution,))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = words()
@@ -66,7 +67,8 @@ def _train(recipe: Recipe, path: Path, where: Path) -> None:
                 bars[name] = progress.add_task(stage)
             progress.update(bars[name], description=stage, completed=done, total=total)
 
-        asyncio.run(Run(recipe, law, where, path.parent.absolute(), open_model, observe).run())
+        run = Run(recipe, law, where, path.parent.absolute(), open_model, observe, reuse=reuse)
+        asyncio.run(run.run())
 
 
 def _plan(recipe: Recipe, root: Path, where: Path) -> str:
@@ -89,7 +91,8 @@ def _plan(recipe: Recipe, root: Path, where: Path) -> str:
 def trace(run: Path, row: str) -> list[Row | Pair]:
     """The row and its ancestors, the row first. Raises `InputError`."""
     try:
-        rows = {each.id: each for each in Store(run / "rows.jsonl").read(Row)}
+        files = [name for name in ("rows.jsonl", "helpful.jsonl") if name == "rows.jsonl" or (run / name).exists()]
+        rows = {each.id: each for name in files for each in Store(run / name).read(Row)}
         found: Row | Pair | None = rows.get(row)
         if found is None and (run / "pairs.jsonl").exists():
             found = next((pair for pair in Store(run / "pairs.jsonl").read(Pair) if pair.id == row), None)

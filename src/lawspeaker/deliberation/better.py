@@ -19,6 +19,11 @@ _REFUSAL: Final = re.compile(
 )
 
 
+def refuses(text: str) -> bool:
+    """Whether an answer begins as a refusal does."""
+    return _REFUSAL.match(text) is not None
+
+
 def why_not_better(
     before: Exchange,
     after: Exchange,
@@ -34,7 +39,7 @@ def why_not_better(
     """
     if not after.answer.strip():
         return "the revision is empty"
-    if _REFUSAL.match(after.answer) and not _REFUSAL.match(before.answer):
+    if refuses(after.answer) and not refuses(before.answer):
         return "the revision refuses to answer"
     return _outcomes_worse(found_before, found_after) or _code_worse(outline(before), outline(after), removals)
 

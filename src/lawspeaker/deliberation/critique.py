@@ -7,7 +7,7 @@ import msgspec
 
 from lawspeaker.constitution.schema import Principle
 from lawspeaker.deliberation.render import answer_text, request_text
-from lawspeaker.exchange import Exchange
+from lawspeaker.exchange import Exchange, Message
 from lawspeaker.finding import Finding
 from lawspeaker.models.base import Model, Sampling
 from lawspeaker.prompt import load_template
@@ -33,23 +33,36 @@ class Critique(msgspec.Struct, frozen=True, tag="critique", tag_field="kind"):
 
 
 async def critique(
-    exchange: Exchange, principle: Principle, findings: Sequence[Finding], *, critic: Model, sampling: Sampling
+    exchange: Exchange,
+    principle: Principle,
+    findings: Sequence[Finding],
+    *,
+    critic: Model,
+    sampling: Sampling,
+    examples: Sequence[Message] = (),
 ) -> Critique:
     """Ask `critic` about an answer that `findings` say violates `principle`. Raises `ModelError`.
 
     The critic is not told the findings: an independent second look is what makes its agreement worth recording.
+    `examples` are turns of the same form, asked and answered, that it sees before.
     """
-    prompt = TEMPLATE.fill(
-        principle=principle.text,
-        critique=principle.critique,
-        request=request_text(exchange),
-        answer=answer_text(exchange),
-    )
+    prompt = prompt_of(exchange, principle, examples)
     text = (await critic.complete(prompt, sampling)).text.strip()
     says = _verdict(text)
     agrees = says == "violated"
     account = text if agrees else account_of(principle, findings)
     return Critique(principle.id, text, says, agrees, account, critic.name, sampling)
+
+
+def prompt_of(exchange: Exchange, principle: Principle, examples: Sequence[Message] = ()) -> tuple[Message, ...]:
+    """What the critic is asked."""
+    system, user = TEMPLATE.fill(
+        principle=principle.text,
+        critique=principle.critique,
+        request=request_text(exchange),
+        answer=answer_text(exchange),
+    )
+    return (system, *examples, user)
 
 
 def account_of(principle: Principle, findings: Sequence[Finding]) -> str:

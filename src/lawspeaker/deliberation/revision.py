@@ -1,16 +1,18 @@
 """Revision: a new answer made from a critique (Bai et al. 2022, section 3.1)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from lawspeaker.constitution.schema import Principle
 from lawspeaker.deliberation.render import answer_text, request_text
-from lawspeaker.exchange import Exchange, Text
+from lawspeaker.exchange import Exchange, Message, Text
 from lawspeaker.models.base import Model, Sampling
 from lawspeaker.prompt import load_template
 
 TEMPLATE: Final = load_template("lawspeaker.deliberation", "revision")
+DIRECT: Final = load_template("lawspeaker.deliberation", "direct_revision")
 
 
 class Revision(msgspec.Struct, frozen=True, tag="revision", tag_field="kind"):
@@ -30,15 +32,56 @@ def revisable(exchange: Exchange) -> bool:
 
 
 async def revise(
-    exchange: Exchange, principle: Principle, account: str, *, model: Model, sampling: Sampling
+    exchange: Exchange,
+    principle: Principle,
+    account: str,
+    *,
+    model: Model,
+    sampling: Sampling,
+    examples: Sequence[Message] = (),
 ) -> Revision:
-    """Ask `model` for an answer without what `account` names. Raises `ModelError`."""
-    prompt = TEMPLATE.fill(
+    """Ask `model` for an answer without what `account` names. Raises `ModelError`. `examples` are turns of the same
+    form, asked and answered, that it sees before."""
+    return await _revised(prompt_of(exchange, principle, account, examples), principle, model, sampling)
+
+
+async def revise_directly(
+    exchange: Exchange,
+    principle: Principle,
+    *,
+    model: Model,
+    sampling: Sampling,
+    examples: Sequence[Message] = (),
+) -> Revision:
+    """The same without a critique: the model is told the principle alone (section 3.5)."""
+    return await _revised(direct_prompt_of(exchange, principle, examples), principle, model, sampling)
+
+
+def prompt_of(
+    exchange: Exchange, principle: Principle, account: str, examples: Sequence[Message] = ()
+) -> tuple[Message, ...]:
+    """What the reviser is asked after a critique."""
+    system, user = TEMPLATE.fill(
         principle=principle.text,
         revision=principle.revision,
         request=request_text(exchange),
         answer=answer_text(exchange),
         account=account,
     )
+    return (system, *examples, user)
+
+
+def direct_prompt_of(exchange: Exchange, principle: Principle, examples: Sequence[Message] = ()) -> tuple[Message, ...]:
+    """What the reviser is asked without one."""
+    system, user = DIRECT.fill(
+        principle=principle.text,
+        revision=principle.revision,
+        request=request_text(exchange),
+        answer=answer_text(exchange),
+    )
+    return (system, *examples, user)
+
+
+async def _revised(prompt: Sequence[Message], principle: Principle, model: Model, sampling: Sampling) -> Revision:
     text = (await model.complete(prompt, sampling)).text.strip()
     return Revision(principle.id, text, model.name, sampling)
