@@ -37,6 +37,10 @@ class ModelError(LawspeakerError):
     exit_code = 3
 
 
+class RejectedError(ModelError):
+    """A model's server that finds fault with the request itself: the same one would be rejected again."""
+
+
 class LogError(LawspeakerError):
     """The audit log cannot be read, written or trusted."""
 

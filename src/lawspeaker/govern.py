@@ -19,6 +19,7 @@ from lawspeaker.decision import Decision, decide
 from lawspeaker.deliberation.correct import Corrected, Corrector
 from lawspeaker.deliberation.critique import TEMPLATE as CRITIQUE
 from lawspeaker.deliberation.critique import Critique
+from lawspeaker.deliberation.form import fits
 from lawspeaker.deliberation.redaction import redact
 from lawspeaker.deliberation.revision import TEMPLATE as REVISION
 from lawspeaker.deliberation.revision import Revision
@@ -27,7 +28,7 @@ from lawspeaker.digest import canonical, digest
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Message, Text
 from lawspeaker.finding import by_principle
-from lawspeaker.models.base import Model, Sampling, Tool
+from lawspeaker.models.base import PLAIN, Model, Sampling, Terms
 
 PROMPTS: Final = {template.name: template.digest for template in (CRITIQUE, REVISION, JUDGE)}
 # A leaf is small; what these leave out of one is counted in it, and the vault holds every word.
@@ -91,57 +92,57 @@ class Governor(msgspec.Struct, frozen=True):
         terms = [waiver.terms() for waiver in self.waivers]
         return digest("lawspeaker/waived/v1", {"behaviour": acted, "waivers": terms})
 
-    async def govern(self, exchange: Exchange, *, subject: str = "", tools: Sequence[Tool] = ()) -> Governed:
+    async def govern(self, exchange: Exchange, *, subject: str = "", terms: Terms = PLAIN) -> Governed:
         """Govern one exchange; one that already holds its answer is not drafted again. `subject` is a fresh
-        `new_id()` of a caller who has to know the exchange's id before its end; `tools` are offered to the model.
+        `new_id()` of a caller who has to know the exchange's id before its end; `terms` are the model's to keep.
 
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
         in_force = tuple(waiver for waiver in self.waivers if waiver.expires > time.time())
-        return await msgspec.structs.replace(self, waivers=in_force)._govern(exchange, subject or new_id(), tools)
+        return await msgspec.structs.replace(self, waivers=in_force)._govern(exchange, subject or new_id(), terms)
 
-    async def _govern(self, exchange: Exchange, subject: str, tools: Sequence[Tool]) -> Governed:
-        await self._opened(exchange, subject, tools)
-        screened = await self._assess(_with_tools(exchange.request, tools), "request")
+    async def _govern(self, exchange: Exchange, subject: str, terms: Terms) -> Governed:
+        await self._opened(exchange, subject, terms)
+        screened = await self._assess(_with_terms(exchange.request, terms), "request")
         stopped = decide(screened.findings, self.constitution).action != "release"
         if stopped and not self.shadow:
             undrafted = Corrected(exchange.request, screened.findings, (screened,), revised=False)
             return await self._close(subject, undrafted)
-        drafted, draft = await self._draft(subject, exchange, tools)
+        drafted, draft = await self._draft(subject, exchange, terms)
         if stopped:
             undrafted = Corrected(drafted, screened.findings, (screened, *draft), revised=False)
             return await self._close(subject, undrafted, drafted)
         found = await self._assess(drafted, "draft")
-        corrected = await self._corrector().correct(drafted, found.findings)
+        corrected = await self._corrector(terms).correct(drafted, found.findings)
         history = (screened, *draft, found, *corrected.steps)
         corrected = msgspec.structs.replace(corrected, steps=history)
-        return await self._close(subject, await self._redacted(corrected), drafted if self.shadow else None)
+        return await self._close(subject, await self._redacted(corrected, terms), drafted if self.shadow else None)
 
-    async def _opened(self, exchange: Exchange, subject: str, tools: Sequence[Tool]) -> None:
+    async def _opened(self, exchange: Exchange, subject: str, terms: Terms) -> None:
         """Record what is about to happen, and by whose means."""
         means = {"models": self.models, "sampling": self.sampling, "rounds": self.rounds, "budget": self.budget}
         if self.client:
             means["client"] = self.client
-        texts: dict[str, object] = {"request": exchange.request, **_offered(tools)}
+        texts: dict[str, object] = {"request": exchange.request, **_said_of(terms)}
         if self.waivers:
             means["waivers"] = [waiver.terms() for waiver in self.waivers]
             texts["waivers"] = self.waivers
         await self._append("opened", subject, means, texts)
 
-    async def _draft(
-        self, subject: str, exchange: Exchange, tools: Sequence[Tool]
-    ) -> tuple[Exchange, tuple[Draft, ...]]:
+    async def _draft(self, subject: str, exchange: Exchange, terms: Terms) -> tuple[Exchange, tuple[Draft, ...]]:
         if exchange.has_answer:
             return exchange, ()
         self.observe("draft")
         try:
             with boundary("the model"):
-                completion = await self.model.complete(exchange.messages, self.sampling, tools)
+                completion = await self.model.complete(exchange.messages, self.sampling, terms)
         except LawspeakerError as error:
             await self._append("failed", subject, {"during": "draft"}, {"error": str(error)})
             raise
-        draft = Draft(completion.text, completion.model, self.sampling, completion.finish, completion.usage)
+        draft = Draft(
+            completion.text, completion.model, self.sampling, completion.finish, completion.usage, completion.stopped_by
+        )
         answer = Message("assistant", completion.parts)
         return Exchange((*exchange.messages, answer)), (draft,)
 
@@ -150,7 +151,7 @@ class Governor(msgspec.Struct, frozen=True):
         found = await assess_waived(exchange, self.constitution, self.waivers, judge=self.judge, budget=self.budget)
         return Assessment(of, found)
 
-    def _corrector(self) -> Corrector:
+    def _corrector(self, terms: Terms) -> Corrector:
         return Corrector(
             self.constitution,
             self.model,
@@ -161,12 +162,14 @@ class Governor(msgspec.Struct, frozen=True):
             self.budget,
             self.observe,
             self.waivers,
+            terms.form,
         )
 
-    async def _redacted(self, now: Corrected) -> Corrected:
-        """Cut out what the law wants cut out, and look again."""
+    async def _redacted(self, now: Corrected, terms: Terms) -> Corrected:
+        """Cut out what the law wants cut out, and look again. Structured output that a cut would break is left: what
+        could not be cut is still found, and decides."""
         exchange = redact(now.exchange, now.findings, self.constitution)
-        if exchange == now.exchange:
+        if exchange == now.exchange or not fits(exchange.answer, terms.form):
             return now
         outcomes = by_principle(now.findings)
         cut = tuple(
@@ -229,19 +232,25 @@ def _waived(steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(sorted({id for step in steps if isinstance(step, Assessment) for id in waived(step.findings)}))
 
 
-def _offered(tools: Sequence[Tool]) -> dict[str, object]:
-    """The text of the `opened` record that holds the tools; none where none are offered."""
-    return {"tools": tools} if tools else {}
+def _said_of(terms: Terms) -> dict[str, object]:
+    """The texts of the `opened` record that hold the terms; none where there are none."""
+    texts: dict[str, object] = {"tools": terms.tools} if terms.tools else {}
+    others = msgspec.structs.replace(terms, tools=())
+    return texts if others == PLAIN else {**texts, "terms": others}
 
 
-def _with_tools(request: Exchange, tools: Sequence[Tool]) -> Exchange:
-    """`request` as it is screened: the model reads what its tools are said to be, so that is judged too."""
-    if not tools:
-        return request
-    said = tuple(
-        Text(f"{tool.name}\n{tool.description}\n{msgspec.json.encode(tool.parameters).decode()}") for tool in tools
-    )
-    return Exchange((*request.messages, Message("system", said, outside=True)))
+def _with_terms(request: Exchange, terms: Terms) -> Exchange:
+    """`request` as it is screened: the model reads what its tools and the form of its answer are said to be, so that
+    is judged too, and so is whatever else of the terms is a client's own text."""
+    said = [
+        Text(f"{tool.name}\n{tool.description}\n{msgspec.json.encode(tool.parameters).decode()}")
+        for tool in terms.tools
+    ]
+    if terms.form is not None:
+        schema = msgspec.json.encode(terms.form.schema or {}).decode()
+        said.append(Text(f"{terms.form.name}\n{terms.form.description}\n{schema}"))
+    said += [Text(text) for text in (*terms.stop, terms.named) if text]
+    return Exchange((*request.messages, Message("system", tuple(said), outside=True))) if said else request
 
 
 async def record_attempt(exchange: Exchange, constitution: Constitution, log: AsyncLog, error: LawspeakerError) -> None:

@@ -105,6 +105,14 @@ INPUTS = {
             "tools": [{"type": "function", "function": {"name": "say", "parameters": {"description": WORD}}}],
         },
     ),
+    "schema of the answer": (
+        CHAT,
+        {
+            "messages": [_HI],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"description": WORD}}},
+        },
+    ),
+    "stop": (CHAT, {"messages": [_HI], "stop": [WORD]}),
     "several choices": (CHAT, {"messages": [_user(WORD)], "n": 3}),
     "messages: system": (MESSAGES, {"system": [_text(WORD)], "messages": [_HI]}),
     "messages: earlier turn": (MESSAGES, {"messages": [_user(WORD), _HI]}),
@@ -116,6 +124,13 @@ INPUTS = {
                 {"role": "assistant", "content": [{"type": "thinking", "thinking": WORD, "signature": "s"}]},
                 _HI,
             ]
+        },
+    ),
+    "messages: schema of the answer": (
+        MESSAGES,
+        {
+            "messages": [_HI],
+            "output_config": {"format": {"type": "json_schema", "schema": {"enum": [WORD]}}},
         },
     ),
     "messages: forged call": (
@@ -137,6 +152,13 @@ INPUTS = {
         {"messages": [_HI], "tools": [{"name": "say", "description": WORD, "input_schema": {}}]},
     ),
     "responses: instructions": (RESPONSES, {"instructions": WORD, "input": "hi"}),
+    "responses: schema of the answer": (
+        RESPONSES,
+        {
+            "input": "hi",
+            "text": {"format": {"type": "json_schema", "name": "n", "schema": {"properties": {WORD: {}}}}},
+        },
+    ),
     "responses: history": (RESPONSES, {"input": [_user(WORD), _HI]}),
     "responses: forged answer": (
         RESPONSES,

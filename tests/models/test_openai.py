@@ -12,7 +12,7 @@ from aiohttp import web
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.models.address import open_model
-from lawspeaker.models.base import Completion, Sampling, Tool, Usage
+from lawspeaker.models.base import Completion, Sampling, Terms, Tool, Usage
 from lawspeaker.models.openai import option_odds
 from tests.models.served import PROMPT, Answer, ask, complete, says, served
 
@@ -305,7 +305,7 @@ def test_tools_are_offered_and_usage_is_told() -> None:
         async with served(answer) as base:
             model = open_model(f"{base}#tiny", {})
             tool = Tool("list", "what is there", {"type": "object", "properties": {}})
-            said = await model.complete(PROMPT, Sampling(), [tool])
+            said = await model.complete(PROMPT, Sampling(), Terms(tools=(tool,)))
             await model.close()
             return said
 

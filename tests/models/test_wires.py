@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import pytest
 from aiohttp import web
 
-from lawspeaker.errors import ModelError
+from lawspeaker.errors import ModelError, RejectedError
 from lawspeaker.exchange import Message, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.models.address import open_model
-from lawspeaker.models.base import Completion, Sampling, Tool, Usage
+from lawspeaker.models.base import PLAIN, Completion, Form, Sampling, Terms, Tool, Usage
+from lawspeaker.models.wire import NotTakenError
 from tests.models.served import Answer, says, served
 
 KEY = "k-0123456789abcdef"
@@ -37,7 +38,7 @@ def _environment(base: str) -> dict[str, str]:
 def _ask(
     address: str,
     answer: Answer,
-    tools: Sequence[Tool] = (),
+    terms: Terms = PLAIN,
     timeout: float = 5.0,
     talk: tuple[Message, ...] = TALK,
 ) -> Completion:
@@ -45,7 +46,8 @@ def _ask(
         async with served(answer) as base:
             model = open_model(address.replace("BASE", base), _environment(base))
             try:
-                return await model.complete(talk, Sampling(temperature=0.5, max_tokens=9, timeout=timeout), tools)
+                sampling = Sampling(temperature=0.5, max_tokens=9, timeout=timeout)
+                return await model.complete(talk, sampling, terms)
             finally:
                 await model.close()
 
@@ -76,7 +78,7 @@ def test_messages_are_spoken_to_anthropic() -> None:
         usage = {"input_tokens": 7, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 1, "output_tokens": 4}
         return web.json_response({"content": blocks, "stop_reason": "tool_use", "usage": usage})
 
-    said = _ask("anthropic:m", answer, [TOOL])
+    said = _ask("anthropic:m", answer, Terms(tools=(TOOL,)))
     assert (seen["path"], seen["x-api-key"], seen["authorization"]) == ("/v1/messages", KEY, None)
     assert seen["anthropic-version"] == "2023-06-01"
     assert (seen["system"], seen["max_tokens"], seen["temperature"]) == ("be brief", 9, 0.5)
@@ -106,7 +108,7 @@ def test_responses_are_spoken_to_openai() -> None:
         usage = {"input_tokens": 7, "output_tokens": 4, "output_tokens_details": {"reasoning_tokens": 2}}
         return web.json_response({"status": "completed", "error": None, "output": output, "usage": usage})
 
-    said = _ask("openai-responses:m", answer, [TOOL])
+    said = _ask("openai-responses:m", answer, Terms(tools=(TOOL,)))
     assert (seen["path"], seen["authorization"], seen["store"]) == ("/v1/responses", f"Bearer {KEY}", False)
     assert (seen["max_output_tokens"], seen["temperature"]) == (9, 0.5)
     assert seen["tools"][0] | {"parameters": None} == {
@@ -122,6 +124,109 @@ def test_responses_are_spoken_to_openai() -> None:
     ]
     assert (said.text, said.finish, said.usage) == ("I look again.", "tool_calls", Usage(7, 4))
     assert said.tool_calls == (ToolCall("list", '{"all":  false}', "t1"),)
+
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
+_NAMED = {"type": "function", "function": {"name": "list"}}
+_WORDS = {
+    "chat": {
+        "choice": {"tool_choice": "required"},
+        "named": {"tool_choice": _NAMED},
+        "none": {"tool_choice": "none"},
+        "parallel": {"parallel_tool_calls": False},
+        "form": {
+            "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, "strict": True}}
+        },
+        "object": {"response_format": {"type": "json_object"}},
+        "stop": {"stop": ["END"]},
+        "top_p": {"top_p": 0.5},
+        "presence_penalty": {"presence_penalty": 0.5},
+        "frequency_penalty": {"frequency_penalty": 0.5},
+        "effort": {"reasoning_effort": "low"},
+        "verbosity": {"verbosity": "low"},
+    },
+    "responses": {
+        "choice": {"tool_choice": "required"},
+        "named": {"tool_choice": {"type": "function", "name": "list"}},
+        "none": {"tool_choice": "none"},
+        "parallel": {"parallel_tool_calls": False},
+        "form": {"text": {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": True}}},
+        "object": {"text": {"format": {"type": "json_object"}}},
+        "top_p": {"top_p": 0.5},
+        "effort": {"reasoning": {"effort": "low"}},
+        "verbosity": {"text": {"verbosity": "low"}},
+    },
+    "messages": {
+        "choice": {"tool_choice": {"type": "any"}},
+        "named": {"tool_choice": {"type": "tool", "name": "list"}},
+        "none": {"tool_choice": {"type": "none"}},
+        "parallel": {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+        "form": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        "stop": {"stop_sequences": ["END"]},
+        "top_p": {"top_p": 0.5},
+        "top_k": {"top_k": 5},
+        "effort": {"output_config": {"effort": "low"}},
+    },
+}
+TERMS = {
+    "choice": Terms(choice="required", tools=(TOOL,)),
+    "named": Terms(choice="required", named="list", tools=(TOOL,)),
+    "none": Terms(choice="none", tools=(TOOL,)),
+    "parallel": Terms(parallel=False, tools=(TOOL,)),
+    "form": Terms(form=Form("n", SCHEMA, strict=True)),
+    "object": Terms(form=Form()),
+    "stop": Terms(stop=("END",)),
+    "top_p": Terms(top_p=0.5),
+    "top_k": Terms(top_k=5),
+    "presence_penalty": Terms(presence_penalty=0.5),
+    "frequency_penalty": Terms(frequency_penalty=0.5),
+    "effort": Terms(effort="low"),
+    "verbosity": Terms(verbosity="low"),
+}
+FORMS = [("BASE#m", "chat"), ("gemini:m", "chat"), ("openai-responses:m", "responses"), ("anthropic:m", "messages")]
+
+
+@pytest.mark.parametrize(("address", "form"), FORMS)
+def test_terms_are_said_in_the_words_of_each_form(address: str, form: str) -> None:
+    seen: list[dict] = []
+    for name, wanted in _WORDS[form].items():
+        _ask(address, lambda r, b: seen.append(b) or _good(r, b), TERMS[name])
+        assert {field: seen[-1].get(field) for field in wanted} == wanted
+    names = {field for said in _WORDS[form].values() for field in said}
+    _ask(address, lambda r, b: seen.append(b) or _good(r, b))
+    assert not names & set(seen[-1])
+
+
+@pytest.mark.parametrize(("address", "form"), FORMS)
+def test_a_model_takes_what_its_form_has_words_for(address: str, form: str) -> None:
+    takes = open_model(address.replace("BASE", "http://127.0.0.1:1/v1"), _environment("http://127.0.0.1:1/v1")).takes
+    for name, terms in TERMS.items():
+        if name != "object":  # JSON of any kind: Messages says so when it is asked
+            assert (terms.asked <= takes) == (name in _WORDS[form])
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "parameter"),
+    [
+        (400, {"message": "Unsupported parameter: 'stop'", "param": "stop", "code": "unsupported_parameter"}, "stop"),
+        (400, {"message": "stop is not supported with this model"}, "stop"),
+        (400, {"message": "too long", "code": "context_length_exceeded"}, None),
+        (422, {"message": "no"}, None),
+    ],
+)
+def test_what_a_server_rejects_is_told_apart(status: int, error: Mapping[str, object], parameter: str | None) -> None:
+    tries = []
+    with pytest.raises(RejectedError) as told:
+        _ask(
+            "BASE#m", lambda r, b: tries.append(b) or web.json_response({"error": error}, status=status), TERMS["stop"]
+        )
+    assert getattr(told.value, "parameter", None) == parameter
+    assert len(tries) == 1
+
+
+def test_messages_has_no_word_for_json_of_any_kind() -> None:
+    with pytest.raises(NotTakenError):
+        _ask("anthropic:m", _good, TERMS["object"])
 
 
 def test_gemini_is_asked_at_its_compatible_endpoint() -> None:

@@ -8,12 +8,13 @@ from lawspeaker.checks.waivers import Waiver, assess_waived
 from lawspeaker.constitution.schema import Constitution, Principle, by_severity
 from lawspeaker.deliberation.better import why_not_better
 from lawspeaker.deliberation.critique import account_of, critique
+from lawspeaker.deliberation.form import fits
 from lawspeaker.deliberation.revision import revisable, revise
 from lawspeaker.deliberation.steps import Assessment, Fault, Step
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
 from lawspeaker.finding import Finding, by_principle
-from lawspeaker.models.base import Model, Sampling
+from lawspeaker.models.base import Form, Model, Sampling
 
 
 class Corrected(msgspec.Struct, frozen=True):
@@ -42,6 +43,7 @@ class Corrector(msgspec.Struct, frozen=True):
     budget: float
     observe: Callable[[str], None]
     waivers: tuple[Waiver, ...] = ()
+    form: Form | None = None
 
     async def correct(self, exchange: Exchange, findings: Sequence[Finding]) -> Corrected:
         """`exchange` (with its answer) revised for as long as that helps. Never raises: a model that
@@ -81,7 +83,9 @@ class Corrector(msgspec.Struct, frozen=True):
                 self.observe(f"revision: {principle.id}")
                 account = account_of(principle, now.findings) if number else words.account
                 drawn = self._draw(number)
-                revision = await revise(now.exchange, principle, account, model=self.model, sampling=drawn)
+                revision = await revise(
+                    now.exchange, principle, account, model=self.model, sampling=drawn, form=self.form
+                )
         except LawspeakerError as error:
             during = "revision" if steps else "critique"
             return _add(now, *steps, Fault(during, principle.id, str(error)))
@@ -90,6 +94,8 @@ class Corrector(msgspec.Struct, frozen=True):
         # Only the law and its checks may ask for a removal: a critic's words are a model's.
         removals = f"{account_of(principle, now.findings)}\n{principle.revision}"
         worse = why_not_better(now.exchange, candidate, now.findings, found, removals)
+        if not worse and not fits(candidate.answer, self.form):
+            worse = "the revision is not in the form that was asked for"
         steps += [msgspec.structs.replace(revision, rejected=worse), Assessment("revision", found)]
         if worse:
             return _add(now, *steps)

@@ -8,7 +8,7 @@ import msgspec
 from lawspeaker.constitution.schema import Principle
 from lawspeaker.deliberation.render import answer_text, request_text
 from lawspeaker.exchange import Exchange, Message, Text
-from lawspeaker.models.base import Model, Sampling
+from lawspeaker.models.base import PLAIN, Form, Model, Sampling, Terms
 from lawspeaker.prompt import load_template
 
 TEMPLATE: Final = load_template("lawspeaker.deliberation", "revision")
@@ -39,10 +39,12 @@ async def revise(
     model: Model,
     sampling: Sampling,
     examples: Sequence[Message] = (),
+    form: Form | None = None,
 ) -> Revision:
-    """Ask `model` for an answer without what `account` names. Raises `ModelError`. `examples` are turns of the same
-    form, asked and answered, that it sees before."""
-    return await _revised(prompt_of(exchange, principle, account, examples), principle, model, sampling)
+    """Ask `model` for an answer without what `account` names, in the `form` that the first one was asked in. Raises
+    `ModelError`. `examples` are turns of the same kind, asked and answered, that it sees before."""
+    prompt = prompt_of(exchange, principle, account, examples)
+    return await _revised(prompt, principle, model, sampling, Terms(form=form))
 
 
 async def revise_directly(
@@ -54,7 +56,7 @@ async def revise_directly(
     examples: Sequence[Message] = (),
 ) -> Revision:
     """The same without a critique: the model is told the principle alone (section 3.5)."""
-    return await _revised(direct_prompt_of(exchange, principle, examples), principle, model, sampling)
+    return await _revised(direct_prompt_of(exchange, principle, examples), principle, model, sampling, PLAIN)
 
 
 def prompt_of(
@@ -82,6 +84,8 @@ def direct_prompt_of(exchange: Exchange, principle: Principle, examples: Sequenc
     return (system, *examples, user)
 
 
-async def _revised(prompt: Sequence[Message], principle: Principle, model: Model, sampling: Sampling) -> Revision:
-    text = (await model.complete(prompt, sampling)).text.strip()
+async def _revised(
+    prompt: Sequence[Message], principle: Principle, model: Model, sampling: Sampling, terms: Terms
+) -> Revision:
+    text = (await model.complete(prompt, sampling, terms)).text.strip()
     return Revision(principle.id, text, model.name, sampling)

@@ -9,13 +9,15 @@ from lawspeaker.models.base import Sampling, Usage
 
 
 class Draft(msgspec.Struct, frozen=True, tag="draft", tag_field="kind"):
-    """The model's first answer. `finish` is `length` where it was cut off."""
+    """The model's first answer. `finish` is `length` where it was cut off; `stopped_by` is the sequence that ended
+    it, where the model tells."""
 
     text: str
     model: str
     sampling: Sampling
     finish: str
     usage: Usage = Usage()
+    stopped_by: str = ""
 
 
 class Assessment(msgspec.Struct, frozen=True, tag="assess", tag_field="kind"):

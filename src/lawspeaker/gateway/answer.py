@@ -1,25 +1,31 @@
 """One request through the core: every choice is governed by itself, and nothing is said that was not decided."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from lawspeaker.audit.record import new_id
 from lawspeaker.deliberation.steps import Draft
-from lawspeaker.errors import BoundaryError, LogError, ModelError
+from lawspeaker.errors import BoundaryError, LogError, ModelError, RejectedError
 from lawspeaker.exchange import Message
 from lawspeaker.gateway.fault import RequestError, bad
 from lawspeaker.gateway.keys import Metered
 from lawspeaker.gateway.neutral import Asked, Outcome
 from lawspeaker.gateway.routes import Client, Route
 from lawspeaker.govern import Governed, Governor
-from lawspeaker.models.base import Usage
+from lawspeaker.models.base import Model, Terms, Usage
+from lawspeaker.models.wire import NotTakenError
 
-_MOST_TOKENS = 1_000_000
+_MOST_TOKENS: Final = 1_000_000
+_MOST_STOPS: Final = 16
+_LONGEST_STOP: Final = 200
+# fields of `Terms` that are numbers, with their bounds
+_RANGES: Final = (("top_p", 0, 1), ("top_k", 0, 1000), ("frequency_penalty", -2, 2), ("presence_penalty", -2, 2))
 
 
-def check(asked: Asked) -> None:
+def check(asked: Asked, calls: Mapping[str, str]) -> None:
     """Refuse what no route serves. A conversation that ends in the assistant's turn would be taken for an answer that
     has been given, and its end would be the client's own words."""
     if not asked.exchange.messages:
@@ -34,6 +40,29 @@ def check(asked: Asked) -> None:
         raise bad(f"the bound of tokens is 1 to {_MOST_TOKENS}", "max_tokens")
     if asked.seed is not None and not 0 <= asked.seed < 2**31:
         raise bad("seed is 0 to 2147483647", "seed")
+    _check_terms(asked.terms, calls)
+
+
+def _check_terms(terms: Terms, calls: Mapping[str, str]) -> None:
+    for name, low, high in _RANGES:
+        value = getattr(terms, name)
+        if value is not None and not low <= value <= high:
+            raise bad(f"{name} is {low} to {high}", name)
+    if len(terms.stop) > _MOST_STOPS or not all(0 < len(text) <= _LONGEST_STOP for text in terms.stop):
+        called = calls.get("stop", "stop")
+        raise bad(f"{called} is up to {_MOST_STOPS} texts of 1 to {_LONGEST_STOP} characters", called)
+    if terms.choice == "required" and not terms.tools:
+        raise bad("a tool is required and none is offered", "tool_choice")
+    if terms.named and terms.named not in [tool.name for tool in terms.tools]:
+        raise bad("tool_choice names a tool that is not offered", "tool_choice")
+
+
+def check_taken(asked: Asked, model: Model, calls: Mapping[str, str]) -> None:
+    """Refuse what the model behind the route cannot do: an answer without it would be to another question."""
+    wanted = asked.terms.asked | ({"seed"} if asked.seed is not None else set())
+    for name in sorted(wanted - model.takes):
+        called = calls.get(name, name)
+        raise bad(f"the model behind this route takes no {called}", called, "unsupported_parameter")
 
 
 async def answer(asked: Asked, route: Route, client: Client, ids: Sequence[str]) -> list[Outcome]:
@@ -66,7 +95,13 @@ def _governor(asked: Asked, governor: Governor, client: Client) -> Governor:
 
 async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
     try:
-        governed = await governor.govern(asked.exchange, subject=id, tools=asked.tools)
+        governed = await governor.govern(asked.exchange, subject=id, terms=asked.terms)
+    except NotTakenError as error:
+        words = f"the model behind this route takes no {error.parameter} (decision {id})"
+        raise bad(words, code="unsupported_parameter") from None
+    except RejectedError:
+        words = f"the model behind this route does not take this request (decision {id})"
+        raise bad(words, code="rejected_upstream") from None
     except ModelError:
         raise RequestError(502, f"the model behind this route did not answer (decision {id})") from None
     except LogError:
@@ -86,7 +121,10 @@ def _outcome(governed: Governed, id: str) -> Outcome:
     if finish == "refused":  # the model's own refusal, which was judged like any answer
         return Outcome(refusal=governed.exchange.answer, usage=usage)
     parts = tuple(part for message in answer for part in message.parts)
-    return Outcome(parts, cut=finish == "length" and not governed.revised, usage=usage)
+    if governed.revised:
+        return Outcome(parts, usage=usage)
+    stopped_by = drafts[-1].stopped_by if drafts else ""
+    return Outcome(parts, cut=finish == "length", usage=usage, stopped_by=stopped_by)
 
 
 def refusal(action: str, because: Sequence[str], id: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from lawspeaker.audit.log import Log
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.gateway import asgi
-from lawspeaker.gateway.answer import answer, check, subjects
+from lawspeaker.gateway.answer import answer, check, check_taken, subjects
 from lawspeaker.gateway.asgi import Receive, Scope, Send
 from lawspeaker.gateway.binding import Hosts, hostname
 from lawspeaker.gateway.body import PATIENCE, receive_body
@@ -114,8 +114,9 @@ class Gateway:
         if body is None:
             return
         asked = surface.read(body)
-        check(asked)
+        check(asked, surface.calls)
         route = self._routes.find(asked.model, client)
+        check_taken(asked, route.governor.model, surface.calls)
         exchange = _Exchange(send, surface, asked, subjects(asked))
         begun = time.monotonic()
         work = asyncio.ensure_future(answer(asked, route, client, exchange.ids))

@@ -4,16 +4,16 @@ Wire format: https://platform.openai.com/docs/api-reference/chat. A refusal is a
 `finish_reason: content_filter`), so that no client's library asks again.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from lawspeaker.exchange import Exchange, Message, Part, Text, ToolCall, ToolResult
 from lawspeaker.gateway.body import MOST_MESSAGES, decode
 from lawspeaker.gateway.fault import KINDS, RequestError, bad
-from lawspeaker.gateway.neutral import Asked, Outcome, pieces
-from lawspeaker.models.base import Tool
+from lawspeaker.gateway.neutral import Asked, Effort, Outcome, Verbosity, pieces
+from lawspeaker.models.base import Form, Terms, Tool
 
 MOST_CHOICES = 8
 
@@ -60,6 +60,10 @@ class _Assistant(msgspec.Struct, tag_field="role", tag="assistant", forbid_unkno
     refusal: str | None = None
     tool_calls: list[_Call] | None = None
     name: str | None = None
+    # what answers elsewhere hold beside, where there is nothing in it
+    annotations: Annotated[list[Any], msgspec.Meta(max_length=0)] | None = None
+    audio: None = None
+    function_call: None = None
 
 
 class _Tool(msgspec.Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
@@ -74,15 +78,38 @@ class _Definition(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     description: str | None = None
     parameters: dict[str, Any] = {}
-    strict: Literal[False] | None = None
+    strict: bool | None = None
 
 
 class _Offer(msgspec.Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
     function: _Definition
 
 
+class _Called(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+
+
+class _Named(msgspec.Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
+    function: _Called
+
+
 class _Plain(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
-    """The only form of answer that every upstream has."""
+    """Words: the only form of answer that every upstream has."""
+
+
+class _AnyObject(msgspec.Struct, tag_field="type", tag="json_object", forbid_unknown_fields=True):
+    pass
+
+
+class _Schema(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    schema: dict[str, Any] = {}
+    description: str = ""
+    strict: bool | None = None
+
+
+class _Fitting(msgspec.Struct, tag_field="type", tag="json_schema", forbid_unknown_fields=True):
+    json_schema: _Schema
 
 
 class _StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
@@ -102,17 +129,28 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     stream_options: _StreamOptions | None = None
     store: Literal[False] | None = None
     logprobs: Literal[False] | None = None
-    user: str | None = None
     tools: list[_Offer] | None = None
-    tool_choice: Literal["auto", "none"] | None = None
-    parallel_tool_calls: Literal[True] | None = None
-    response_format: _Plain | None = None
+    tool_choice: Literal["auto", "none", "required"] | _Named | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: _Plain | _AnyObject | _Fitting | None = None
+    stop: str | list[str] | None = None
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: Effort | None = None
+    verbosity: Verbosity | None = None
+    # what says nothing to a model
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: Literal["auto", "default"] | None = None
 
 
 class Chat:
     """See `Surface`."""
 
     name = "chat"
+    calls: Mapping[str, str] = {"form": "response_format", "effort": "reasoning_effort", "choice": "tool_choice"}
 
     def read(self, body: bytes) -> Asked:
         request = decode(body, _Request)
@@ -121,8 +159,6 @@ class Chat:
         count = 1 if request.n is None else request.n
         if not 1 <= count <= MOST_CHOICES:
             raise bad(f"n is 1 to {MOST_CHOICES} here", "n")
-        barred = request.tool_choice == "none"
-        offers = [] if barred else [offer.function for offer in request.tools or ()]
         return Asked(
             request.model,
             Exchange(tuple(_message(turn) for turn in request.messages)),
@@ -132,7 +168,7 @@ class Chat:
             count,
             bool(request.stream),
             bool(request.stream_options and request.stream_options.include_usage),
-            tuple(Tool(offer.name, offer.description or "", offer.parameters) for offer in offers),
+            _terms(request),
         )
 
     def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
@@ -161,6 +197,31 @@ class Chat:
 
     def stream_error(self, error: RequestError, id: str) -> bytes:
         return _frame(_fault(error))
+
+
+def _terms(request: _Request) -> Terms:
+    offers = [offer.function for offer in request.tools or ()]
+    choice, stop = request.tool_choice or "auto", () if request.stop is None else request.stop
+    return Terms(
+        tools=tuple(Tool(offer.name, offer.description or "", offer.parameters, offer.strict) for offer in offers),
+        choice="required" if isinstance(choice, _Named) else choice,
+        named=choice.function.name if isinstance(choice, _Named) else "",
+        parallel=request.parallel_tool_calls and None,
+        form=_form(request.response_format),
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        top_p=request.top_p,
+        frequency_penalty=request.frequency_penalty,
+        presence_penalty=request.presence_penalty,
+        effort=request.reasoning_effort or "",
+        verbosity=request.verbosity or "",
+    )
+
+
+def _form(wanted: _Plain | _AnyObject | _Fitting | None) -> Form | None:
+    if not isinstance(wanted, _Fitting):
+        return Form() if isinstance(wanted, _AnyObject) else None
+    about = wanted.json_schema
+    return Form(about.name, about.schema, about.description, about.strict)
 
 
 def _fault(error: RequestError) -> dict[str, object]:

@@ -7,7 +7,7 @@ from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message
 from lawspeaker.gateway.fault import RequestError
 from lawspeaker.gateway.routes import Authenticate, Client, Headers, Spend, bearer
-from lawspeaker.models.base import Completion, Model, Sampling, Tool
+from lawspeaker.models.base import PLAIN, Completion, Model, Sampling, Terms
 
 
 def by_key(keyring: Keyring) -> Authenticate:
@@ -51,10 +51,10 @@ class Metered:
 
     def __init__(self, model: Model, spend: Spend) -> None:
         self._model, self._spend = model, spend
-        self.name, self.digest = model.name, model.digest
+        self.name, self.digest, self.takes = model.name, model.digest, model.takes
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
-        said = await self._model.complete(messages, sampling, tools)
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
+        said = await self._model.complete(messages, sampling, terms)
         self._count(said)
         return said
 

@@ -12,8 +12,8 @@ import msgspec
 from lawspeaker.exchange import Exchange, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.gateway.body import MOST_MESSAGES, decode
 from lawspeaker.gateway.fault import KINDS, RequestError, bad
-from lawspeaker.gateway.neutral import PIECE, Asked, Outcome, pieces
-from lawspeaker.models.base import Tool
+from lawspeaker.gateway.neutral import PIECE, Asked, Effort, Outcome, pieces
+from lawspeaker.models.base import Form, Terms, Tool
 
 Cache = dict[str, Any]  # where a vendor may keep a prompt; says nothing to a model
 
@@ -57,12 +57,24 @@ class _Tool(msgspec.Struct, forbid_unknown_fields=True):
     input_schema: dict[str, Any]
     description: str = ""
     type: Literal["custom"] | None = None
+    strict: bool | None = None
     cache_control: Cache | None = None
+    eager_input_streaming: bool | None = None
 
 
 class _Choice(msgspec.Struct, forbid_unknown_fields=True):
-    type: Literal["auto", "none"]
-    disable_parallel_tool_use: Literal[False] = False
+    type: Literal["auto", "none", "any", "tool"]
+    name: str = ""
+    disable_parallel_tool_use: bool = False
+
+
+class _Format(msgspec.Struct, tag_field="type", tag="json_schema", forbid_unknown_fields=True):
+    schema: dict[str, Any]
+
+
+class _Output(msgspec.Struct, forbid_unknown_fields=True):
+    effort: Effort | None = None
+    format: _Format | None = None
 
 
 class _Metadata(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,31 +94,48 @@ class _Counted(msgspec.Struct, forbid_unknown_fields=True):
     tools: list[_Tool] = []
     tool_choice: _Choice | None = None
     thinking: _Disabled | None = None
+    output_config: _Output | None = None
+    cache_control: Cache | None = None
 
 
 class _Request(_Counted, kw_only=True, forbid_unknown_fields=True):
     max_tokens: int
     temperature: float | None = None
     stream: bool = False
+    stop_sequences: list[str] = []
+    top_p: float | None = None
+    top_k: int | None = None
     metadata: _Metadata | None = None
+    service_tier: Literal["auto", "standard_only"] | None = None
 
 
 class Messages:
     """See `Surface`."""
 
     name = "messages"
+    calls: Mapping[str, str] = {
+        "form": "output_config.format",
+        "effort": "output_config.effort",
+        "stop": "stop_sequences",
+        "choice": "tool_choice",
+    }
 
     def read(self, body: bytes) -> Asked:
         request = decode(body, _Request)
         asked = _asked(request)
+        stop = tuple(request.stop_sequences)
         return msgspec.structs.replace(
-            asked, max_tokens=request.max_tokens, temperature=request.temperature, stream=request.stream
+            asked,
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            stream=request.stream,
+            terms=msgspec.structs.replace(asked.terms, stop=stop, top_p=request.top_p, top_k=request.top_k),
         )
 
     def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
         outcome = outcomes[0]
         message = _message(id, asked, outcome, _blocks(outcome))
-        return msgspec.json.encode({**message, "stop_reason": _reason(outcome)})
+        return msgspec.json.encode({**message, **_ended(outcome)})
 
     def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
         outcome = outcomes[0]
@@ -114,8 +143,7 @@ class Messages:
         yield _event("message_start", message=_message(id, asked, outcome, []))
         for index, block in enumerate(blocks):
             yield from _block_events(index, block)
-        delta = {"stop_reason": _reason(outcome), "stop_sequence": None}
-        yield _event("message_delta", delta=delta, usage={"output_tokens": outcome.usage.output_tokens})
+        yield _event("message_delta", delta=_ended(outcome), usage={"output_tokens": outcome.usage.output_tokens})
         yield _event("message_stop")
 
     def ping(self) -> bytes:
@@ -133,7 +161,7 @@ def count(body: bytes) -> tuple[Asked, bytes]:
     Which model answers, and how it counts, is not known before it is asked."""
     asked = _asked(decode(body, _Counted))
     said = [part.text for message in asked.exchange.messages for part in message.parts]
-    size = sum(len(text.encode("utf-8", "replace")) for text in said) + len(msgspec.json.encode(asked.tools))
+    size = sum(len(text.encode("utf-8", "replace")) for text in said) + len(msgspec.json.encode(asked.terms.tools))
     return asked, msgspec.json.encode({"input_tokens": -(-size // 3)})
 
 
@@ -145,9 +173,21 @@ def _asked(request: _Counted) -> Asked:
     turns = (
         Message(turn.role, tuple(_parts(turn.content)), outside=turn.role == "assistant") for turn in request.messages
     )
-    barred = request.tool_choice is not None and request.tool_choice.type == "none"
-    tools = () if barred else tuple(Tool(t.name, t.description, t.input_schema) for t in request.tools)
-    return Asked(request.model, Exchange((*head, *turns)), tools=tools)
+    return Asked(request.model, Exchange((*head, *turns)), terms=_terms(request))
+
+
+def _terms(request: _Counted) -> Terms:
+    choice, output = request.tool_choice or _Choice("auto"), request.output_config or _Output()
+    if bool(choice.name) != (choice.type == "tool"):
+        raise bad("tool_choice has a name where its type is 'tool', and only there", "tool_choice")
+    return Terms(
+        tools=tuple(Tool(t.name, t.description, t.input_schema, t.strict) for t in request.tools),
+        choice=choice.type if choice.type in ("auto", "none") else "required",
+        named=choice.name,
+        parallel=False if choice.disable_parallel_tool_use else None,
+        form=Form(schema=output.format.schema, strict=True) if output.format else None,
+        effort=output.effort or "",
+    )
 
 
 def _parts(content: str | list[_Block]) -> Iterator[Part]:
@@ -201,12 +241,17 @@ def _message(id: str, asked: Asked, outcome: Outcome, content: list[dict[str, An
     return {**head, "content": content, "stop_reason": None, "stop_sequence": None, "usage": usage}
 
 
-def _reason(outcome: Outcome) -> str:
+def _ended(outcome: Outcome) -> dict[str, object]:
+    """Why the answer ends where it does."""
     if outcome.refusal:
-        return "refusal"
-    if any(isinstance(part, ToolCall) for part in outcome.parts):
-        return "tool_use"
-    return "max_tokens" if outcome.cut else "end_turn"
+        reason = "refusal"
+    elif any(isinstance(part, ToolCall) for part in outcome.parts):
+        reason = "tool_use"
+    elif outcome.stopped_by:
+        return {"stop_reason": "stop_sequence", "stop_sequence": outcome.stopped_by}
+    else:
+        reason = "max_tokens" if outcome.cut else "end_turn"
+    return {"stop_reason": reason, "stop_sequence": None}
 
 
 def _event(kind: str, **fields: object) -> bytes:

@@ -3,21 +3,24 @@
 Each protocol is read into an `Asked` and written from `Outcome`s, so any surface can be served by any upstream.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from lawspeaker.decision import Action
 from lawspeaker.exchange import Exchange, Part
 from lawspeaker.gateway.fault import RequestError
-from lawspeaker.models.base import Tool, Usage
+from lawspeaker.models.base import PLAIN, Terms, Usage
 
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Verbosity = Literal["low", "medium", "high"]
 PIECE: Final = 256  # characters of one streamed event
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request: the conversation and how it is to be answered. What is None was left to the deployment."""
+    """A request: the conversation, how it is to be answered and on what terms. What is None was left to the
+    deployment."""
 
     model: str
     exchange: Exchange
@@ -27,12 +30,13 @@ class Asked(msgspec.Struct, frozen=True):
     count: int = 1
     stream: bool = False
     usage: bool = False
-    tools: tuple[Tool, ...] = ()
+    terms: Terms = PLAIN
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """What one governed answer came to: its parts, or why there is none in `refusal`. `cut` marks an answer that
-    ended at its bound of tokens. `waived` names the principles that a waiver kept from deciding."""
+    ended at its bound of tokens; `stopped_by` is the sequence that ended it, where that is known. `waived` names the
+    principles that a waiver kept from deciding."""
 
     parts: tuple[Part, ...] = ()
     refusal: str = ""
@@ -40,6 +44,7 @@ class Outcome(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
     action: Action = "release"
     waived: tuple[str, ...] = ()
+    stopped_by: str = ""
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -52,6 +57,11 @@ class Surface(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def calls(self) -> Mapping[str, str]:
+        """What this protocol calls the fields of `Terms` (and `seed`), where its name is another."""
+        ...
 
     def read(self, body: bytes) -> Asked:
         """Raises `RequestError`."""

@@ -4,7 +4,7 @@ Wire format: https://platform.openai.com/docs/api-reference/responses. Nothing i
 lies elsewhere (`previous_response_id`, `conversation`, stored prompts) would come in unread and is refused.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -12,8 +12,8 @@ import msgspec
 from lawspeaker.exchange import Exchange, Message, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.gateway.body import MOST_MESSAGES, decode
 from lawspeaker.gateway.fault import KINDS, RequestError, bad
-from lawspeaker.gateway.neutral import Asked, Outcome, pieces
-from lawspeaker.models.base import Tool
+from lawspeaker.gateway.neutral import Asked, Effort, Outcome, Verbosity, pieces
+from lawspeaker.models.base import Form, Terms, Tool
 
 
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,15 +52,42 @@ class _Function(msgspec.Struct, tag_field="type", tag="function", forbid_unknown
     name: str
     parameters: dict[str, Any] | None = None
     description: str | None = None
-    strict: bool | None = None  # an upstream that is not told may answer with other arguments; clients expect that
+    strict: bool | None = None
+
+
+class _Named(msgspec.Struct, tag_field="type", tag="function", forbid_unknown_fields=True):
+    name: str
 
 
 class _Plain(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
     pass
 
 
+class _AnyObject(msgspec.Struct, tag_field="type", tag="json_object", forbid_unknown_fields=True):
+    pass
+
+
+class _Fitting(msgspec.Struct, tag_field="type", tag="json_schema", forbid_unknown_fields=True):
+    name: str
+    schema: dict[str, Any]
+    description: str = ""
+    strict: bool | None = None
+
+
 class _TextForm(msgspec.Struct, forbid_unknown_fields=True):
-    format: _Plain | None = None
+    format: _Plain | _AnyObject | _Fitting | None = None
+    verbosity: Verbosity | None = None
+
+
+class _Thinking(msgspec.Struct, forbid_unknown_fields=True):
+    """How much a model reasons. A summary of it is not had here, whoever asks for one."""
+
+    effort: Effort | None = None
+    summary: Literal["auto", "concise", "detailed"] | None = None
+
+
+class _StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
+    include_obfuscation: bool = False
 
 
 class _Request(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,16 +99,32 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     stream: bool | None = None
     store: bool | None = None  # nothing is stored, whatever a client would allow
     tools: list[_Function] = []
-    tool_choice: Literal["auto", "none"] | None = None
-    parallel_tool_calls: Literal[True] | None = None
+    tool_choice: Literal["auto", "none", "required"] | _Named | None = None
+    parallel_tool_calls: bool | None = None
     text: _TextForm | None = None
+    top_p: float | None = None
+    reasoning: _Thinking | None = None
+    stream_options: _StreamOptions | None = None
+    background: Literal[False] | None = None
+    truncation: Literal["disabled"] | None = None
+    include: list[Literal["reasoning.encrypted_content"]] | None = None  # no reasoning is answered, so none is added
+    # what says nothing to a model
     user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: Literal["auto", "default"] | None = None
 
 
 class Responses:
     """See `Surface`."""
 
     name = "responses"
+    calls: Mapping[str, str] = {
+        "form": "text.format",
+        "effort": "reasoning.effort",
+        "verbosity": "text.verbosity",
+        "choice": "tool_choice",
+    }
 
     def read(self, body: bytes) -> Asked:
         request = decode(body, _Request)
@@ -93,14 +136,13 @@ class Responses:
             if request.instructions is not None
             else ()
         )
-        offered = request.tools if request.tool_choice != "none" else []
         return Asked(
             request.model,
             Exchange((*head, *(_message(item) for item in items))),
             request.max_output_tokens,
             request.temperature,
             stream=bool(request.stream),
-            tools=tuple(Tool(tool.name, tool.description or "", tool.parameters or {}) for tool in offered),
+            terms=_terms(request),
         )
 
     def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
@@ -122,6 +164,26 @@ class Responses:
     def stream_error(self, error: RequestError, id: str) -> bytes:
         fault = {"type": "error", "code": error.code or KINDS[error.status][0], "message": str(error)}
         return _frame({**fault, "param": error.param, "sequence_number": 0})
+
+
+def _terms(request: _Request) -> Terms:
+    choice, text = request.tool_choice or "auto", request.text or _TextForm()
+    return Terms(
+        tools=tuple(Tool(t.name, t.description or "", t.parameters or {}, t.strict) for t in request.tools),
+        choice="required" if isinstance(choice, _Named) else choice,
+        named=choice.name if isinstance(choice, _Named) else "",
+        parallel=request.parallel_tool_calls and None,
+        form=_form(text.format),
+        top_p=request.top_p,
+        effort=(request.reasoning and request.reasoning.effort) or "",
+        verbosity=text.verbosity or "",
+    )
+
+
+def _form(wanted: _Plain | _AnyObject | _Fitting | None) -> Form | None:
+    if not isinstance(wanted, _Fitting):
+        return Form() if isinstance(wanted, _AnyObject) else None
+    return Form(wanted.name, wanted.schema, wanted.description, wanted.strict)
 
 
 def _message(item: _Item) -> Message:
@@ -153,7 +215,7 @@ def _response(id: str, created: int, asked: Asked, outcome: Outcome) -> dict[str
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": took.input_tokens + took.output_tokens,
     }
-    tools = [{"type": "function", "strict": False, **msgspec.to_builtins(tool)} for tool in asked.tools]
+    terms = asked.terms
     return {
         "id": f"resp_{id}",
         "object": "response",
@@ -165,11 +227,11 @@ def _response(id: str, created: int, asked: Asked, outcome: Outcome) -> dict[str
         "metadata": {},
         "model": asked.model,
         "output": _output(id, outcome),
-        "parallel_tool_calls": True,
+        "parallel_tool_calls": terms.parallel is not False,
         "temperature": asked.temperature,
-        "tool_choice": "auto",
-        "tools": tools,
-        "top_p": None,
+        "tool_choice": {"type": "function", "name": terms.named} if terms.named else terms.choice,
+        "tools": [{"type": "function", **msgspec.to_builtins(tool)} for tool in terms.tools],
+        "top_p": terms.top_p,
         "usage": usage if took.input_tokens or took.output_tokens else None,
     }
 

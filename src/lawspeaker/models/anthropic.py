@@ -10,13 +10,15 @@ from typing import Final
 import msgspec
 
 from lawspeaker.exchange import Message, Part, Text, ToolCall, ToolResult
-from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.base import PLAIN, Completion, Finish, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
-from lawspeaker.models.wire import Wire
+from lawspeaker.models.wire import NotTakenError, Wire
 
 _VERSION: Final = "2023-06-01"
 _OPTIONAL: Final = frozenset({"temperature"})
+# fields of `Terms` -> what the wire format calls them
+_SAME: Final = {"stop": "stop_sequences", "top_p": "top_p", "top_k": "top_k"}
 _FINISHES: Final[dict[str, Finish]] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
@@ -43,30 +45,30 @@ class _Used(msgspec.Struct):
 class _Reply(msgspec.Struct):
     content: list[_Block]
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     usage: _Used | None = None
 
 
 class Anthropic(Remote):
     """A model behind `POST <base>/messages`."""
 
+    takes = frozenset({"choice", "form", "effort", *_SAME})
+
     def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
         headers = {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
         wire = Wire(name, base.rstrip("/") + "/messages", "Messages", key, headers, _OPTIONAL)
         super().__init__(wire, {"base": base, "model": model})
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
         system = "\n\n".join(m.text for m in ready(messages) if m.role == "system" and m.text)
         fixed: dict[str, object] = {"model": self._model, "messages": _turns(messages)}
         fixed["max_tokens"] = sampling.max_tokens
         if system:
             fixed["system"] = system
-        if tools:
-            fixed["tools"] = [
-                {"name": t.name, "description": t.description, "input_schema": t.parameters or {"type": "object"}}
-                for t in tools
-            ]
+        if terms.tools:
+            fixed["tools"] = [_tool(tool) for tool in terms.tools]
         wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, {}), _Reply)
+        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
         return self._completion(reply, sampling)
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
@@ -81,7 +83,8 @@ class Anthropic(Remote):
             raise self._wire.empty(reply.stop_reason, sampling.max_tokens if finish == "length" else 0)
         used = reply.usage or _Used()
         heard = used.input_tokens + (used.cache_creation_input_tokens or 0) + (used.cache_read_input_tokens or 0)
-        return Completion(text, self.name, finish, calls, Usage(heard, used.output_tokens))
+        ended = (reply.stop_sequence or "") if reply.stop_reason == "stop_sequence" else ""
+        return Completion(text, self.name, finish, calls, Usage(heard, used.output_tokens), ended)
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, object]]:
@@ -114,3 +117,32 @@ def _arguments(text: str) -> dict[str, object]:
         return msgspec.json.decode(text, type=dict[str, object])
     except (msgspec.DecodeError, RecursionError):
         return {"text": text}
+
+
+def _tool(tool: Tool) -> dict[str, object]:
+    schema = tool.parameters or {"type": "object"}
+    about: dict[str, object] = {"name": tool.name, "description": tool.description, "input_schema": schema}
+    return about if tool.strict is None else {**about, "strict": tool.strict}
+
+
+def _terms(terms: Terms) -> dict[str, object]:
+    """What is asked for beside the sampling, in this form; nothing where nothing is. Raises `RejectedError` for what
+    it has no words for."""
+    said: dict[str, object] = {
+        theirs: getattr(terms, ours) for ours, theirs in _SAME.items() if getattr(terms, ours) not in (None, ())
+    }
+    output: dict[str, object] = {"effort": terms.effort} if terms.effort else {}
+    if terms.form is not None:
+        if terms.form.schema is None:
+            raise NotTakenError("Messages has no form of answer that is JSON of any kind", "json_object")
+        output["format"] = {"type": "json_schema", "schema": terms.form.schema}
+    if output:
+        said["output_config"] = output
+    if not terms.tools or (terms.choice == "auto" and terms.parallel is None):
+        return said
+    choice: dict[str, object] = {"type": {"required": "any"}.get(terms.choice, terms.choice)}
+    if terms.named:
+        choice = {"type": "tool", "name": terms.named}
+    if terms.parallel is not None and terms.choice != "none":
+        choice["disable_parallel_tool_use"] = not terms.parallel
+    return {**said, "tool_choice": choice}

@@ -1,7 +1,7 @@
 """Who can speak: the interface to every model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -30,6 +30,49 @@ class Tool(msgspec.Struct, frozen=True):
     name: str
     description: str = ""
     parameters: Mapping[str, object] = msgspec.field(default_factory=dict)
+    strict: bool | None = None
+
+
+class Form(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Structured output: the answer is JSON that fits `schema`; without a schema, any object."""
+
+    name: str = ""
+    schema: Mapping[str, object] | None = None
+    description: str = ""
+    strict: bool | None = None
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one request asks for beside `Sampling`. Each field's default leaves it to the model.
+
+    `choice` is whether a tool is called: `required` is any of `tools`, or the one that `named` names. `parallel` is
+    whether several may be called at once. An answer ends before a `stop`. `effort` and `verbosity` are the vendors'
+    own words for how much a model reasons and says.
+    """
+
+    tools: tuple[Tool, ...] = ()
+    choice: Literal["auto", "none", "required"] = "auto"
+    named: str = ""
+    parallel: bool | None = None
+    form: Form | None = None
+    stop: tuple[str, ...] = ()
+    top_p: float | None = None
+    top_k: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    effort: str = ""
+    verbosity: str = ""
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names of what a model must take to answer so. One that knows no tools calls none, whatever is said of
+        them, so of these only the call that is required counts."""
+        given = {field for field in self.__struct_fields__ if getattr(self, field) not in (None, "", ())}
+        required = {"choice"} if self.choice == "required" else set()
+        return frozenset(given - {"tools", "choice", "named", "parallel"} | required)
+
+
+PLAIN: Final = Terms()
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -43,8 +86,9 @@ class Completion(msgspec.Struct, frozen=True):
     """What a model said: `text`, or the calls that it asks for, or both; never neither.
 
     `finish` is `length` where the answer was cut off at `max_tokens`, `tool_calls` where the model waits for a tool,
-    `refused` where the model or its vendor withheld the answer, else `stop`. Whoever asks for words alone and gets
-    calls finds `text` empty; whoever judges the answer judges `parts`.
+    `refused` where the model or its vendor withheld the answer, else `stop`. `stopped_by` is the one of `Terms.stop`
+    that ended it, where the model tells. Whoever asks for words alone and gets calls finds `text` empty; whoever
+    judges the answer judges `parts`.
     """
 
     text: str
@@ -52,6 +96,7 @@ class Completion(msgspec.Struct, frozen=True):
     finish: Finish = "stop"
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
+    stopped_by: str = ""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -62,8 +107,9 @@ class Completion(msgspec.Struct, frozen=True):
 class Model(Protocol):
     """A model behind an address.
 
-    Safe to call from many coroutines at once. Raises `ModelError` when it does not answer in time, or answers nothing
-    (neither words nor tool calls) or nonsense.
+    Safe to call from many coroutines at once. `takes` are the fields of `Terms` that it heeds, and `seed` where it
+    takes one; whoever asks for another is to be told so beforehand. Raises `ModelError` when it does not answer in
+    time, or answers nothing (neither words nor tool calls) or nonsense.
     """
 
     @property
@@ -81,8 +127,11 @@ class Model(Protocol):
         """
         ...
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
-        """The next turn. `tools` are offered; a model that knows none answers in words."""
+    @property
+    def takes(self) -> frozenset[str]: ...
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
+        """The next turn. Tools are offered; a model that knows none answers in words."""
         ...
 
     async def complete_many(

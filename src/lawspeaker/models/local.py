@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lawspeaker.errors import LawspeakerError, ModelConfigError, ModelError, boundary
 from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.base import PLAIN, Completion, Finish, Sampling, Terms, Usage
 from lawspeaker.models.checkpoint import digest_of, find, inspect
 from lawspeaker.models.transcript import Transcript
 
@@ -65,6 +65,8 @@ class _Loaded:
 class Local:
     """The model behind `local:…`. Safe to use from many coroutines of one event loop."""
 
+    takes = frozenset({"seed"})
+
     def __init__(self, name: str, folder: Path, batch: int = BATCH) -> None:
         self.name, self.digest = name, digest_of(folder)
         self._folder, self._batch = folder, batch
@@ -85,7 +87,7 @@ class Local:
         inspect(address, folder)
         return cls(address, folder, batch)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
         """The next turn, in words: tools are not offered to a local model."""
         said = await self._ask(_Call(tuple(messages), sampling))
         if not isinstance(said, Completion):

@@ -11,13 +11,15 @@ import msgspec
 
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, ToolCall, ToolResult
-from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import NotTakenError, Wire
 
 _LIKELIHOODS: Final = {"logprobs": True, "top_logprobs": 20}
 _OPTIONAL: Final = frozenset({"temperature", "seed", *_LIKELIHOODS})
+# fields of `Terms` that the wire format calls by the same name
+_SAME: Final = ("top_p", "frequency_penalty", "presence_penalty", "verbosity")
 
 
 class _Alternative(msgspec.Struct):
@@ -72,6 +74,8 @@ class OpenAICompatible(Remote):
     `reasons`: the server's own default temperature is 1 and it knows `max_completion_tokens`, as OpenAI's does.
     """
 
+    takes = frozenset({"seed", "choice", "form", "stop", "effort", *_SAME})
+
     def __init__(self, name: str, base: str, model: str, key: str | None, *, reasons: bool = False) -> None:
         url = base.rstrip("/") + "/chat/completions"
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -80,8 +84,8 @@ class OpenAICompatible(Remote):
         self._reasons = reasons
         self._limit = "max_completion_tokens" if reasons else "max_tokens"
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
-        reply = await self._ask(messages, sampling, tools, {})
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
+        reply = await self._ask(messages, sampling, terms.tools, _terms(terms))
         choice, used = reply.choices[0], reply.usage or _Used()
         said, finish = choice.message, choice.finish_reason
         text = said.content or said.refusal or ""
@@ -92,8 +96,6 @@ class OpenAICompatible(Remote):
         return Completion(text, self.name, _finish(finish, said, calls), calls, usage)
 
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
-        if not self._wire.left_out.isdisjoint(_LIKELIHOODS):
-            return None
         sampling = Sampling(temperature=0, max_tokens=max(map(len, options)))
         try:
             choice = (await self._ask(messages, sampling, (), _LIKELIHOODS)).choices[0]
@@ -144,8 +146,36 @@ def _call(call: ToolCall) -> dict[str, object]:
 
 
 def _tool(tool: Tool) -> dict[str, object]:
-    about = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return {"type": "function", "function": about}
+    about: dict[str, object] = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": about if tool.strict is None else {**about, "strict": tool.strict}}
+
+
+def _terms(terms: Terms) -> dict[str, object]:
+    """What is asked for beside the sampling, in this form; nothing where nothing is."""
+    said: dict[str, object] = {name: getattr(terms, name) for name in _SAME if getattr(terms, name) not in (None, "")}
+    if terms.stop:
+        said["stop"] = terms.stop
+    if terms.effort:
+        said["reasoning_effort"] = terms.effort
+    if terms.form is not None:
+        said["response_format"] = _form(terms.form)
+    if not terms.tools:
+        return said
+    if terms.choice != "auto":
+        named = {"type": "function", "function": {"name": terms.named}}
+        said["tool_choice"] = named if terms.named else terms.choice
+    if terms.parallel is not None:
+        said["parallel_tool_calls"] = terms.parallel
+    return said
+
+
+def _form(form: Form) -> dict[str, object]:
+    if form.schema is None:
+        return {"type": "json_object"}
+    about: dict[str, object] = {"name": form.name or "answer", "schema": form.schema}
+    if form.description:
+        about["description"] = form.description
+    return {"type": "json_schema", "json_schema": about if form.strict is None else {**about, "strict": form.strict}}
 
 
 def _finish(reason: str | None, said: _Said, calls: Sequence[ToolCall]) -> Finish:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from lawspeaker.digest import digest
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Sampling, Tool
+from lawspeaker.models.base import PLAIN, Completion, Sampling, Terms
 from lawspeaker.models.wire import Wire
 
 
@@ -15,15 +15,15 @@ class Remote(ABC):
     """A model that is asked over `wire`; `address` is what its digest is of. It tells no probabilities unless its
     wire format says how."""
 
+    takes: frozenset[str]
+
     def __init__(self, wire: Wire, address: Mapping[str, str]) -> None:
         self.name = wire.name
         self.digest = digest("lawspeaker/model/address", address)
         self._wire, self._model = wire, address["model"]
 
     @abstractmethod
-    async def complete(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()
-    ) -> Completion: ...
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion: ...
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]

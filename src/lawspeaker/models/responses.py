@@ -11,7 +11,7 @@ import msgspec
 
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, ToolCall, ToolResult
-from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import Wire
@@ -52,21 +52,20 @@ class _Reply(msgspec.Struct):
 class OpenAIResponses(Remote):
     """A model behind `POST <base>/responses`."""
 
+    takes = frozenset({"choice", "form", "effort", "verbosity", "top_p"})
+
     def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         wire = Wire(name, base.rstrip("/") + "/responses", "Responses", key, headers, _OPTIONAL)
         super().__init__(wire, {"base": base, "model": model, "form": "responses"})
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
         fixed: dict[str, object] = {"model": self._model, "input": list(_items(messages)), "store": False}
         fixed["max_output_tokens"] = sampling.max_tokens
-        if tools:
-            fixed["tools"] = [
-                {"type": "function", "name": t.name, "description": t.description, "parameters": t.parameters}
-                for t in tools
-            ]
+        if terms.tools:
+            fixed["tools"] = [_tool(tool) for tool in terms.tools]
         wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, {}), _Reply)
+        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
         return self._completion(reply, sampling)
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
@@ -98,3 +97,36 @@ def _items(messages: Sequence[Message]) -> Iterator[dict[str, object]]:
         for part in message.parts:
             if isinstance(part, ToolCall):
                 yield {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.text}
+
+
+def _tool(tool: Tool) -> dict[str, object]:
+    about: dict[str, object] = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", **about, **({} if tool.strict is None else {"strict": tool.strict})}
+
+
+def _terms(terms: Terms) -> dict[str, object]:
+    """What is asked for beside the sampling, in this form; nothing where nothing is."""
+    said: dict[str, object] = {} if terms.top_p is None else {"top_p": terms.top_p}
+    text: dict[str, object] = {} if terms.form is None else {"format": _form(terms.form)}
+    if terms.verbosity:
+        text["verbosity"] = terms.verbosity
+    if text:
+        said["text"] = text
+    if terms.effort:
+        said["reasoning"] = {"effort": terms.effort}
+    if not terms.tools:
+        return said
+    if terms.choice != "auto":
+        said["tool_choice"] = {"type": "function", "name": terms.named} if terms.named else terms.choice
+    if terms.parallel is not None:
+        said["parallel_tool_calls"] = terms.parallel
+    return said
+
+
+def _form(form: Form) -> dict[str, object]:
+    if form.schema is None:
+        return {"type": "json_object"}
+    about: dict[str, object] = {"type": "json_schema", "name": form.name or "answer", "schema": form.schema}
+    if form.description:
+        about["description"] = form.description
+    return about if form.strict is None else {**about, "strict": form.strict}

@@ -20,7 +20,7 @@ import msgspec
 from lawspeaker.digest import digest_bytes
 from lawspeaker.errors import ModelConfigError, ModelError
 from lawspeaker.exchange import Message, ToolCall
-from lawspeaker.models.base import Completion, Sampling, Tool, Usage
+from lawspeaker.models.base import PLAIN, Completion, Sampling, Terms, Usage
 
 
 class ScriptedCall(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,7 +44,9 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Scripted:
-    """The model behind `scripted:FILE`."""
+    """The model behind `scripted:FILE`. However it is asked, it says what the file says."""
+
+    takes = frozenset({"seed", *Terms.__struct_fields__})
 
     def __init__(self, name: str, digest: str, entries: Sequence[Entry]) -> None:
         self.name, self.digest = name, digest
@@ -63,7 +65,7 @@ class Scripted:
             raise ModelConfigError(f"scripted:{path}: {line}; see `lawspeaker.models.scripted`") from None
         return cls(f"scripted:{path}", digest_bytes("lawspeaker/model/scripted", data), entries)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
         """The next line, whatever the tools. A token is a word here."""
         entry = await self._next(messages, sampling.timeout)
         if not entry.reply.strip() and not entry.calls:

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import aiohttp
 import msgspec
 
-from lawspeaker.errors import ModelError
+from lawspeaker.errors import ModelError, RejectedError
 
 _MAX_REPLY: Final = 8 * 1024 * 1024  # bytes: far beyond any answer, and no way to fill the memory
 _MAX_WORDS: Final = 200  # characters of a server's own in an error message
@@ -26,6 +26,7 @@ _PAUSE: Final = 0.5  # seconds before the second try at most; doubled for each f
 # the bound on the answer: the newer name counts reasoning too, and OpenAI's reasoning models know no other
 _LIMITS: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _REFUSALS: Final = frozenset({400, 403})  # OpenAI answers 403 where a model tells no probabilities
+_MISTAKES: Final = frozenset({400, 413, 422})  # the same request would be refused again
 # a value out of range is the caller's mistake, so "supported range" must not match
 _NOT_TAKEN: Final = re.compile(
     r"unsupported|not support|unrecognized|not allowed|not enabled|only \S+ is allowed", re.I
@@ -43,8 +44,12 @@ class _Refusal(msgspec.Struct):
     error: Fault | str
 
 
-class NotTakenError(ModelError):
+class NotTakenError(RejectedError):
     """The model does not take a parameter without which the question makes no sense."""
+
+    def __init__(self, message: str, parameter: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class Wire:
@@ -72,8 +77,11 @@ class Wire:
         """The body of the server's answer to `fixed`, `parameters` and `needed` together.
 
         Where the model does not take a parameter, the request is sent again without it: once for each, and all within
-        `timeout`. Raises `NotTakenError` where that is one of `needed`, and `ModelError` for everything else.
+        `timeout`. Raises `NotTakenError` where that is one of `needed`, `RejectedError` where the server finds
+        something else wrong with the request, and `ModelError` for everything else.
         """
+        for gone in self.left_out.intersection(needed):
+            raise NotTakenError(f"{self.name}: the model takes no {gone}", gone)
         tried: set[str] = set()
         until = asyncio.get_running_loop().time() + timeout
         try:
@@ -81,11 +89,13 @@ class Wire:
                 while True:
                     body = self._taken({**parameters, **needed})
                     status, data = await self._post({**fixed, **body}, until)
-                    refused = self._not_taken(_fault(data), body) if status in _REFUSALS else None
+                    refused = self._not_taken(_fault(data), body, needed) if status in _REFUSALS else None
+                    if refused and refused in needed:
+                        if refused in self._optional:
+                            self.left_out.add(refused)
+                        raise NotTakenError(f"{self.name}: the model takes no {refused}", refused)
                     if refused is None or refused in tried or not self._leave_out(refused, tried):
                         return self._accepted(status, data)
-                    if refused in needed:
-                        raise NotTakenError(f"{self.name}: the model takes no {refused}")
         except TimeoutError:
             raise ModelError(
                 f"{self.name}: no answer from {self.url} within {timeout:g} s; allow it more time or try later"
@@ -118,12 +128,13 @@ class Wire:
     def _taken(self, wanted: Mapping[str, object]) -> dict[str, object]:
         return {self._instead.get(n, n): value for n, value in wanted.items() if n not in self.left_out}
 
-    def _not_taken(self, fault: Fault, sent: Mapping[str, object]) -> str | None:
-        """The parameter, among those that were sent and need not be, that the model does not take."""
+    def _not_taken(self, fault: Fault, sent: Mapping[str, object], needed: Mapping[str, object]) -> str | None:
+        """The parameter that the model does not take, among those that were sent and need not be or are `needed`."""
         if not _NOT_TAKEN.search(f"{fault.code} {fault.message}"):
             return None
         named = [fault.param] if fault.param else re.findall(r"\w+", fault.message.lower())
-        return next((n for n in named if n in sent and (n in self._optional or n in _LIMITS)), None)
+        may = {*self._optional, *_LIMITS, *needed}
+        return next((n for n in named if n in sent and n in may), None)
 
     def _leave_out(self, name: str, tried: set[str]) -> bool:
         """Remember that the model does not take `name`. False where nothing could stand in for it."""
@@ -193,7 +204,8 @@ class Wire:
         if status == 200:
             return data
         words = self.clean(_fault(data).message) or "no body"
-        raise ModelError(f"{self.name}: HTTP {status} from {self.url}: {words}{_advice(status)}")
+        kind = RejectedError if status in _MISTAKES else ModelError
+        raise kind(f"{self.name}: HTTP {status} from {self.url}: {words}{_advice(status)}")
 
     def clean(self, text: str) -> str:
         """A server's words for an error message: one line, nothing that controls a terminal or turns the direction of

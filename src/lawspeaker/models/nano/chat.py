@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from lawspeaker.errors import ModelConfigError, ModelError
 from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Finish, Sampling, Tool, Usage
+from lawspeaker.models.base import PLAIN, Completion, Finish, Sampling, Terms, Usage
 from lawspeaker.models.nano.forward import Cache, Config, Network
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
@@ -62,6 +62,7 @@ class Nano:
     """The model behind `nano`. Safe to use from many coroutines; they take turns."""
 
     name = "nano"
+    takes = frozenset({"seed"})
 
     def __init__(self, folder: Path, digest: str) -> None:
         self.digest = digest
@@ -89,7 +90,7 @@ class Nano:
             )
         return cls(folder, found)
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
         """The next turn, in words: nano was taught no tools."""
         return await self._run(lambda stop: self._complete(messages, sampling, stop), sampling.timeout)
 
