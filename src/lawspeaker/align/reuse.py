@@ -15,7 +15,7 @@ from lawspeaker.align.dataset import Pair, Row, Store
 from lawspeaker.digest import digest
 from lawspeaker.errors import InputError, ModelError
 from lawspeaker.exchange import Message
-from lawspeaker.models.base import Completion, Model, Sampling, Tool
+from lawspeaker.models.base import PLAIN, Completion, Model, Sampling, Terms
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -97,13 +97,13 @@ class Reusing:
     """A model that is asked only what is not known. `made` and `reused` count."""
 
     def __init__(self, model: Model, known: Known) -> None:
-        self.name, self.digest = model.name, model.digest
+        self.name, self.digest, self.takes = model.name, model.digest, model.takes
         self.model, self.known = model, known
         self.made, self.reused = 0, 0
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> Completion:
-        said = self._recall(messages, sampling)
-        return said or await self.model.complete(messages, sampling, tools)
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
+        said = self._recall(messages, sampling) if terms == PLAIN else None
+        return said or await self.model.complete(messages, sampling, terms)
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]
