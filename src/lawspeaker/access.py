@@ -22,7 +22,7 @@ from lawspeaker.errors import InputError, LawspeakerError
 
 PREFIX: Final = "lsp_"
 _KEY: Final = re.compile(r"lsp_[A-Za-z0-9_-]{43}")
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # as the log's tenants
+WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # as the log's tenants
 _MINUTE: Final = 60
 _DAY: Final = 86_400
 _SCHEMA: Final = """
@@ -45,7 +45,8 @@ class AccessError(LawspeakerError):
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a key; never the key. `routes` None is every route, a limit of 0 is none, and times are seconds
-    since 1970 (`expires` 0 is never). A key for `metrics` reads the counters, and is good for nothing else."""
+    since 1970 (`expires` 0 is never). A key for `metrics` reads the counters, and is good for nothing else; a
+    `configured` one stands in a configuration."""
 
     id: str
     name: str
@@ -57,6 +58,42 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: int = 0
     tokens_per_day: int = 0
     metrics: bool = False
+    configured: bool = False
+
+
+def new_secret() -> str:
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def is_secret(text: str) -> bool:
+    """Whether `text` has the form of a key."""
+    return bool(_KEY.fullmatch(text))
+
+
+def configured(
+    secret: str,
+    *,
+    name: str,
+    tenant: str,
+    routes: Sequence[str] | None,
+    expires: int,
+    requests_per_minute: int = 0,
+    tokens_per_day: int = 0,
+) -> tuple[Key, str]:
+    """A key of a configuration, and its secret. Its id follows from the secret: what it asked for stays its own
+    when the program is started anew."""
+    id = "key-" + hashlib.sha256(b"lawspeaker/access id\0" + secret.encode()).hexdigest()[:16]
+    key = Key(
+        id=id,
+        name=name,
+        tenant=tenant,
+        routes=None if routes is None else tuple(routes),
+        expires=expires,
+        requests_per_minute=requests_per_minute,
+        tokens_per_day=tokens_per_day,
+        configured=True,
+    )
+    return key, secret
 
 
 class Keyring:
@@ -97,9 +134,9 @@ class Keyring:
     ) -> tuple[Key, str]:
         """A new key and, this once, its secret. `lasts` is in seconds, 0 for ever."""
         for what, word in (("name", name), ("tenant", tenant)):
-            if not _WORD.fullmatch(word):
+            if not WORD.fullmatch(word):
                 raise InputError(f"the {what} of a key is up to 64 letters, digits, dots, dashes and underscores")
-        secret = PREFIX + secrets.token_urlsafe(32)
+        secret = new_secret()
         now = int(self._clock())
         key = Key(
             id="key-" + secrets.token_hex(8),
@@ -116,6 +153,27 @@ class Keyring:
             row = (_hash(secret), key.id, msgspec.json.encode(key))
             self._database.execute("INSERT INTO keys VALUES (?, ?, ?)", row)
         return key, secret
+
+    def settle(self, wanted: Sequence[tuple[Key, str]]) -> None:
+        """Have exactly the keys `wanted` as those of a configuration. One that was revoked stays revoked, also where
+        the configuration still has it; one that the configuration has no more is forgotten."""
+        now = int(self._clock())
+        hashes = {_hash(secret): key for key, secret in wanted}
+        with _errors(self._path), self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            rows = self._database.execute("SELECT hash, about FROM keys").fetchall()
+            known = {hash: msgspec.json.decode(about, type=Key) for hash, about in rows}
+            for hash, key in known.items():
+                if hash in hashes and not key.configured:
+                    raise InputError(f"the configuration has {key.id}, which `lawspeaker access add` made; use another")
+                if hash not in hashes and key.configured and not key.revoked:
+                    self._database.execute("DELETE FROM keys WHERE hash = ?", (hash,))
+            for hash, key in hashes.items():
+                before = known.get(hash)
+                dated = msgspec.structs.replace(key, created=before.created if before else now)
+                dated = msgspec.structs.replace(dated, revoked=before.revoked if before else 0)
+                about = msgspec.json.encode(dated)
+                self._database.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?)", (hash, key.id, about))
 
     def keys(self) -> list[Key]:
         """All of them, revoked ones too, the oldest first."""

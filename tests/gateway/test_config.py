@@ -8,11 +8,21 @@ from pathlib import Path
 import pytest
 
 from lawspeaker.errors import LawspeakerError
-from lawspeaker.gateway.config import load_config
+from lawspeaker.gateway.deployment import load_config
 from tests.cli.conftest import PROGRAM
 from tests.gateway.served import serving
 
 ROUTE = "  - {name: a, model: nano, constitution: infrastructure}\n"
+LISTEN = f"routes:\n{ROUTE}listen: "
+KEY = "lsp_" + "k" * 43
+
+
+def tenants(of_shop: str, routes: str = ROUTE) -> str:
+    return f"routes:\n{routes}tenants:\n  - {{name: shop, {of_shop}}}\n"
+
+
+def keyed(key: str) -> str:
+    return tenants(f"keys: [{{name: web, {key}}}]")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +42,32 @@ ROUTE = "  - {name: a, model: nano, constitution: infrastructure}\n"
         ("routes:\n" + ROUTE.replace("infrastructure", "[]"), "a route has at least one constitution"),
         ("routes:\n" + ROUTE.replace("name: a", "name: a b"), "lawspeaker.yaml:2:12: a route's name"),
         ("routes: [\n", "not valid YAML"),
+        ("listen: {port: 1}\n", "lawspeaker.yaml:1:1: a configuration without 'routes'"),
+        (LISTEN + "{prot: 1}\n", "lawspeaker.yaml:3:10: unknown field 'prot' in listen; did you mean 'port'?"),
+        (LISTEN + "{port: 70000}\n", "lawspeaker.yaml:3:16: expected a whole number from 0 to 65535"),
+        (LISTEN + "{tls: {certificate: a}}\n", "lawspeaker.yaml:3:15: tls without 'key'"),
+        (LISTEN + "{tls: cert.pem}\n", "expected tls, found text"),
+        (LISTEN + "{plain_text: 1}\n", "expected true or false"),
+        (tenants("kyes: []"), "lawspeaker.yaml:4:18: unknown field 'kyes' in a tenant; did you mean 'keys'?"),
+        (tenants("routes: [b]"), "lawspeaker.yaml:4:27: no route is called 'b'"),
+        (tenants("routes: [a, a]"), "the route 'a' is here twice"),
+        (tenants("routes: [a, {name: a, model: nano, constitution: infrastructure}]"), "the route 'a' is here twice"),
+        (tenants("routes: []"), "the tenant 'shop' has no route"),
+        (tenants("routes: [a]").replace("shop", "a/b"), "the name of a tenant is up to 64"),
+        (tenants("routes: [a]") + "  - {name: shop}\n", "lawspeaker.yaml:5:12: the tenant 'shop' is here twice"),
+        (f"routes:\n{ROUTE}tenants: []\n", "the list is empty; name at least one tenant"),
+        ("tenants: [{name: shop}]\n", "the tenant 'shop' has no route"),
+        (keyed("secret: x"), "unknown field 'secret' in a key"),
+        (keyed("environment: NOT_THERE"), "4:50: the environment has no NOT_THERE; set it to a key that"),
+        (keyed("environment: EMPTY"), "the environment has no EMPTY"),
+        (keyed("environment: SHORT"), "SHORT holds no key; set it to one that `lawspeaker access new` made"),
+        (keyed(f"environment: {KEY}-"), "the name of the variable that holds the key, never the key"),
+        (keyed("environment: GOOD, routes: [b]"), "this tenant has no route 'b'"),
+        (keyed("environment: GOOD, routes: []"), "a key without a route is good for nothing"),
+        (keyed("environment: GOOD, expires: soon"), "'soon' is no day"),
+        (keyed("environment: GOOD, requests_per_minute: 0"), "expected a whole number from 1 to"),
+        (tenants("keys: [{name: a, environment: GOOD}, {name: b, environment: GOOD}]"), "this key is here twice"),
+        (tenants("keys: [{name: a b, environment: GOOD}]"), "the name of a key is up to 64"),
     ],
 )
 def test_every_mistake_is_one_line_with_its_place(
@@ -40,7 +76,9 @@ def test_every_mistake_is_one_line_with_its_place(
     monkeypatch.chdir(tmp_path)
     Path("lawspeaker.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(LawspeakerError) as error:
-        load_config(Path("lawspeaker.yaml"))
+        load_config(Path("lawspeaker.yaml"), {"EMPTY": " ", "SHORT": "sk-secret-of-ours", "GOOD": KEY})
+    assert "secret-of-ours" not in str(error.value)
+    assert KEY not in str(error.value)
     assert error.value.exit_code == 2
     assert words in str(error.value)
     assert "\n" not in str(error.value)

@@ -153,7 +153,7 @@ def test_health_and_metrics(up: Served) -> None:
     _send(up, _ask("swordfish"))
     _, headers, body = _send(up, b"", "/metrics", "GET")
     assert headers["Content-Type"].startswith("text/plain")
-    assert b'lawspeaker_answers_total{outcome="refuse",route="tiny",surface="chat"}' in body
+    assert b'lawspeaker_answers_total{outcome="refuse",route="tiny",surface="chat",tenant="default"}' in body
 
 
 def test_answers_never_cross(up: Served) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from lawspeaker.access import Key, Keyring
+from lawspeaker.access import Key, Keyring, new_secret
 from lawspeaker.cli.context import LASTING, home, inert, json_option, page, print_json, say, words
 from lawspeaker.errors import InputError
 
@@ -54,6 +54,13 @@ def add_command(
     return 0
 
 
+@command.command("new")
+def new_command() -> int:
+    """Print a key that is stored nowhere, for a variable that a configuration names."""
+    say(new_secret())
+    return 0
+
+
 @command.command("list")
 @json_option("As JSON.")
 def list_command(as_json: bool) -> int:
@@ -66,6 +73,7 @@ def list_command(as_json: bool) -> int:
     for key in keys:
         state = "revoked" if key.revoked else f"expires {_time(key.expires)}" if key.expires else "no expiry"
         routes = "/metrics" if key.metrics else "all routes" if key.routes is None else ", ".join(key.routes)
+        state += ", of a configuration" if key.configured else ""
         page().print(f"{key.id}  {inert(key.name)}  tenant {inert(key.tenant)}  {inert(routes)}  {state}")
     words().print(f"{len(keys)} key{'s' if len(keys) != 1 else ''}")
     return 0
@@ -93,6 +101,7 @@ def _shown(key: Key) -> dict[str, object]:
         "requests_per_minute": key.requests_per_minute or None,
         "tokens_per_day": key.tokens_per_day or None,
         "metrics": key.metrics,
+        "configured": key.configured,
     }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import msgspec
 import uvloop
 
 from lawspeaker.access import Keyring
@@ -15,7 +16,8 @@ from lawspeaker.cli.context import LASTING, Finite, constitution_option, home, i
 from lawspeaker.errors import InputError, ModelConfigError
 from lawspeaker.gateway.app import Gateway
 from lawspeaker.gateway.binding import Binding, Bound, bind
-from lawspeaker.gateway.config import RouteConfig, load_config
+from lawspeaker.gateway.config import RouteConfig
+from lawspeaker.gateway.deployment import Deployment, load_config
 from lawspeaker.gateway.keys import by_key, for_metrics
 from lawspeaker.gateway.routes import Route, Routes, anybody, route_name
 from lawspeaker.gateway.scrape import Scrape, everybody
@@ -29,6 +31,16 @@ _EXAMPLE = "Write Terraform for an S3 bucket that holds our invoices."
 
 
 _OF_ROUTES = ("upstream", "critic", "judge", "laws", "rounds", "shadow", "timeout")
+# option -> the field of a `Binding`
+_OF_BINDING = {
+    "host": "host",
+    "port": "port",
+    "tls_cert": "certificate",
+    "tls_key": "key",
+    "plain_text": "plain_text",
+    "hosts": "hosts",
+    "metrics_bind": "metrics",
+}
 
 
 @click.command()
@@ -77,30 +89,41 @@ def command(
     A client changes its base URL and nothing else. Every request and every answer is judged; what may not be said is
     revised, redacted, held for a person or refused, and each decision is on record.
     """
-    routes = _configured(ctx, config)
-    if not routes:
+    if config is None:
         cast = (upstream, critic or upstream, judge)
-        routes = (RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, (), {}),)
-    binding = Binding(host, port, tls_cert, tls_key, plain_text, hosts, metrics_bind)
-    with (
-        Keyring(home()) as keyring,
-        contextlib.closing(_bound(binding, keyring)) as bound,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        runner.run(_serve(bound, keyring, routes, lasts, require_key))
+        route = RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, (), {})
+        deployment = Deployment({route.name: route})
+    else:
+        deployment = _configured(ctx, config)
+    with Keyring(home()) as keyring:
+        if config is not None:
+            keyring.settle(deployment.keys)
+        with (
+            contextlib.closing(_bound(_binding(ctx, deployment), keyring)) as bound,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(_serve(bound, keyring, deployment, lasts, require_key))
     words().print("stopped")
     return 0
 
 
-def _configured(ctx: click.Context, config: Path | None) -> tuple[RouteConfig, ...]:
-    """The routes of `--config`; none without it."""
-    if config is None:
-        return ()
+def _configured(ctx: click.Context, config: Path) -> Deployment:
     for name in _OF_ROUTES:
-        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+        if _is_given(ctx, name):
             option = "constitution" if name == "laws" else name
             raise InputError(f"--{option} and --config: what a route is like stands in {config}")
     return load_config(config)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def _binding(ctx: click.Context, deployment: Deployment) -> Binding:
+    """Where to listen: an option that was given, else the configuration, else an option's default."""
+    options = {field: ctx.params[name] for name, field in _OF_BINDING.items()}
+    given = {field: options[field] for name, field in _OF_BINDING.items() if _is_given(ctx, name)}
+    return msgspec.convert({**options, **deployment.listen, **given}, Binding)
 
 
 def _bound(binding: Binding, keyring: Keyring) -> Bound:
@@ -108,22 +131,20 @@ def _bound(binding: Binding, keyring: Keyring) -> Bound:
     return bind(binding, clients=any(not key.metrics for key in valid), scrapers=any(key.metrics for key in valid))
 
 
-async def _serve(
-    bound: Bound, keyring: Keyring, routes: tuple[RouteConfig, ...], lasts: int, require_key: bool
-) -> None:
+async def _serve(bound: Bound, keyring: Keyring, deployment: Deployment, lasts: int, require_key: bool) -> None:
     made = keyring.keys()
-    keys = require_key or bound.open or any(not key.metrics for key in made)
+    keys = require_key or bound.open or deployment.tenants is not None or any(not key.metrics for key in made)
     opened: dict[str, Model] = {}
     try:
-        for route in routes:
+        for route in deployment.every_route:
             _open(route, opened)
         async with await open_log(home()) as log:
-            named = {route.name: Route(route.name, _governor(route, opened, log)) for route in routes}
+            routes = _routes(deployment, opened, log)
             metrics, who = Metrics(), by_key(keyring) if keys else anybody
             scraped = not bound.open and bound.scraped is None
-            gateway = Gateway(Routes(named), who, log, metrics, bound.hosts, scraped=scraped, lasts=lasts)
+            gateway = Gateway(routes, who, log, metrics, bound.hosts, scraped=scraped, lasts=lasts)
             scrape = Scrape(metrics, bound.scrapers, for_metrics(keyring) if bound.guarded else everybody)
-            await serve(gateway, scrape, bound, functools.partial(_tell, bound, routes, keys))
+            await serve(gateway, scrape, bound, functools.partial(_tell, bound, deployment, keys))
     finally:
         for each in opened.values():
             await each.close()
@@ -142,6 +163,15 @@ def _open(route: RouteConfig, opened: dict[str, Model]) -> None:
             raise route.places[part].error(str(error)) from None
 
 
+def _routes(deployment: Deployment, opened: dict[str, Model], log: AsyncLog) -> Routes:
+    made = {id(each): Route(each.name, _governor(each, opened, log)) for each in deployment.every_route}
+    shared = {name: made[id(route)] for name, route in deployment.routes.items()}
+    if deployment.tenants is None:
+        return Routes(shared)
+    own = {each.name: {name: made[id(route)] for name, route in each.routes.items()} for each in deployment.tenants}
+    return Routes(shared, own)
+
+
 def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Governor:
     return Governor(
         route.law,
@@ -156,13 +186,16 @@ def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Go
     )
 
 
-def _tell(bound: Bound, routes: tuple[RouteConfig, ...], needs_key: bool) -> None:
+def _tell(bound: Bound, deployment: Deployment, needs_key: bool) -> None:
     """Say that it runs, and three lines that try it."""
     console, out, base = words(), page(), bound.base
+    routes = deployment.every_route
     name = routes[0].name
     for route in routes:
         law = f"{inert(route.law.name)} {inert(route.law.version)}"
-        console.print(f"[bold]{inert(route.name)}[/] under {law} at {base}")
+        of = [tenant.name for tenant in deployment.tenants or () if tenant.routes.get(route.name) is route]
+        whose = f" for {inert(', '.join(of))}" if of else ""
+        console.print(f"[bold]{inert(route.name)}[/]{whose} under {law} at {base}")
         if route.shadow:
             console.print("[yellow]  in shadow: everything is judged and recorded, and nothing is changed[/]")
         for each in route.waivers:

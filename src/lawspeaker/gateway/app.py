@@ -124,14 +124,12 @@ class Gateway:
         try:
             await exchange.finish(work, gone, self._held)
         finally:
-            self._count_outcomes(work, surface, route.name, time.monotonic() - begun)
+            labels = {"surface": surface.name, "route": route.name, "tenant": client.tenant}
+            self._count_outcomes(work, labels, time.monotonic() - begun)
             work.cancel()
             gone.cancel()
 
-    def _count_outcomes(
-        self, work: "asyncio.Future[list[Outcome]]", surface: Surface, route: str, seconds: float
-    ) -> None:
-        labels = {"surface": surface.name, "route": route}
+    def _count_outcomes(self, work: "asyncio.Future[list[Outcome]]", labels: Mapping[str, str], seconds: float) -> None:
         if not work.done() or work.cancelled():
             self._metrics.add("lawspeaker_answers_total", 1, outcome="abandoned", **labels)
         elif work.exception() is not None:

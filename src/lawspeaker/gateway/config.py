@@ -1,25 +1,25 @@
-"""`lawspeaker.yaml`: the routes of a deployment, read strictly.
+"""A route as `lawspeaker.yaml` has it, read strictly.
 
-    routes:
-      - name: assistant              # what requests give as their model
-        model: openai:gpt-5          # who answers and revises
-        constitution: [infrastructure, data-protection]
-        critic: anthropic:claude-sonnet-4-5   # default: the model
-        judge: openai:gpt-5          # default: nobody
-        rounds: 2
-        timeout: 60                  # seconds for each call of a model
-        shadow: true                 # judge and record, change nothing
-        waivers:                     # what does not decide for a while
-          - principle: pinned-modules
-            scope: [answer]
-            owner: platform
-            reason: The registry has no tags yet.
-            expires: '2026-12-31'    # the last day, in UTC
+    name: assistant              # what requests give as their model
+    model: openai:gpt-5          # who answers and revises
+    constitution: [infrastructure, data-protection]
+    critic: anthropic:claude-sonnet-4-5   # default: the model
+    judge: openai:gpt-5          # default: nobody
+    rounds: 2
+    timeout: 60                  # seconds for each call of a model
+    shadow: true                 # judge and record, change nothing
+    waivers:                     # what does not decide for a while
+      - principle: pinned-modules
+        scope: [answer]
+        owner: platform
+        reason: The registry has no tags yet.
+        expires: '2026-12-31'    # the last day, in UTC
 
-Every mistake is one line with its place. No key stands here: they come from the environment.
+Every mistake is one line with its place.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +31,8 @@ from lawspeaker.constitution import read
 from lawspeaker.constitution.compose import combine
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import Constitution
-from lawspeaker.constitution.source import MAX_BYTES, Node, Place, parse, too_big
-from lawspeaker.errors import ConstitutionError, InputError
+from lawspeaker.constitution.source import Node, Place
+from lawspeaker.errors import ConstitutionError
 from lawspeaker.gateway.waivers import read_waivers
 
 _ROUTE: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "shadow", "waivers")
@@ -54,29 +54,15 @@ class RouteConfig(msgspec.Struct, frozen=True):
     places: dict[str, Place]
 
 
-def load_config(path: Path) -> tuple[RouteConfig, ...]:
-    """The routes in the file at `path`. Raises `ConstitutionError` with the place, or `InputError`."""
-    try:
-        data = path.read_bytes()
-        text = data.decode()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give a configuration that can be read") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: {too_big(len(data))}")
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty; a configuration has routes")
-    found = read.fields(parse(text, str(path)), "a configuration", ("routes",), ("routes",))
+def read_routes(nodes: Sequence[Node], path: Path) -> dict[str, RouteConfig]:
+    """The routes in `nodes` by name, of the configuration at `path`."""
     routes: dict[str, RouteConfig] = {}
-    for node in read.items(found["routes"]):
+    for node in nodes:
         route = _route(node, path)
         if route.name in routes:
             raise route.places["name"].error(f"the route '{route.name}' is here twice; a name leads to one route")
         routes[route.name] = route
-    if not routes:
-        raise found["routes"].place.error("the list is empty; name at least one route")
-    return tuple(routes.values())
+    return routes
 
 
 def _route(node: Node, path: Path) -> RouteConfig:
@@ -92,8 +78,8 @@ def _route(node: Node, path: Path) -> RouteConfig:
         model,
         read.text(found["critic"]) if "critic" in found else model,
         read.text(found["judge"]) if "judge" in found else None,
-        int(_number(found["rounds"], 0, 8, whole=True)) if "rounds" in found else 2,
-        _number(found["timeout"], 0.1, 3600) if "timeout" in found else 60.0,
+        int(number(found["rounds"], 0, 8, whole=True)) if "rounds" in found else 2,
+        number(found["timeout"], 0.1, 3600) if "timeout" in found else 60.0,
         read.flag(found["shadow"]) if "shadow" in found else False,
         read_waivers(found["waivers"], law) if "waivers" in found else (),
         {field: value.place for field, value in found.items()},
@@ -118,7 +104,8 @@ def _law(node: Node, folder: Path) -> Constitution:
     return combine(laws)
 
 
-def _number(node: Node, low: float, high: float, *, whole: bool = False) -> float:
+def number(node: Node, low: float, high: float, *, whole: bool = False) -> float:
+    """A number from `low` to `high`."""
     value = node.value
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not low <= value <= high:
         raise node.place.error(f"expected a {'whole ' if whole else ''}number from {low:g} to {high:g}")

@@ -53,17 +53,21 @@ def route_name(address: str) -> str:
 
 
 class Routes(msgspec.Struct, frozen=True):
-    """Every route, by name."""
+    """Every route, by name. Where there are tenants, each has its own names and nobody else has any."""
 
     by_name: Mapping[str, Route]
+    by_tenant: Mapping[str, Mapping[str, Route]] | None = None
 
     def find(self, name: str, client: Client) -> Route:
         """The route that a request names; the same words where there is none and where it is another's."""
-        route = self.by_name.get(name)
+        route = self._of(client).get(name)
         if route is None or (client.routes is not None and name not in client.routes):
             raise RequestError(404, "no such model here; see /v1/models", param="model", code="model_not_found")
         return route
 
     def visible(self, client: Client) -> list[str]:
         """The names that `client` may use."""
-        return [name for name in self.by_name if client.routes is None or name in client.routes]
+        return [name for name in self._of(client) if client.routes is None or name in client.routes]
+
+    def _of(self, client: Client) -> Mapping[str, Route]:
+        return self.by_name if self.by_tenant is None else self.by_tenant.get(client.tenant, {})

@@ -54,17 +54,21 @@ def _overlaps(waivers: list[Waiver], principle: str, scope: tuple[Scope, ...]) -
     return any(waiver.principle == principle and set(waiver.scope) & set(scope) for waiver in waivers)
 
 
-def _expires(node: Node) -> int:
-    """The end of the day that is named."""
+def end_of_day(node: Node) -> int:
+    """The end, in seconds since 1970, of the day in UTC that is named."""
     text = read.text(node)
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise node.place.error(f"'{text[:40]}' is no day; write it as '2026-12-31'") from None
-    end = int(day.timestamp()) + _DAY
-    now = time.time()
+    return int(day.timestamp()) + _DAY
+
+
+def _expires(node: Node) -> int:
+    end, now = end_of_day(node), time.time()
     if end <= now:
-        raise node.place.error(f"this waiver expired at the end of {text}; remove it, or have its owner renew it")
+        words = f"this waiver expired at the end of {read.text(node)}; remove it, or have its owner renew it"
+        raise node.place.error(words)
     if end > now + (_LONGEST + 1) * _DAY:
         raise node.place.error(f"a waiver lasts {_LONGEST} days at most; what is to last longer belongs into the law")
     return end
