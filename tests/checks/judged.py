@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.exchange import Exchange, Message, Part, Scope, Text
+from lawspeaker.exchange import Exchange, Message, Part, Scope, Text, ask
 from lawspeaker.finding import Finding, Outcome, combine
 
 ANSWER: frozenset[Scope] = frozenset({"answer"})
@@ -17,6 +17,11 @@ def answer(*parts: Part) -> Exchange:
 def findings(kind: str, settings: object, text: str, name: str = "") -> Sequence[Finding]:
     """What a check says about an answer of one text."""
     return KINDS[kind].prepare(settings, "p").examine(answer(Text(text, name)), ANSWER)
+
+
+def asked(kind: str, settings: object, text: str) -> Sequence[Finding]:
+    """What a check says about a request."""
+    return KINDS[kind].prepare(settings, "p").examine(ask(text), frozenset({"request"}))
 
 
 def outcome(rule: str, program: str) -> Outcome:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from lawspeaker.checks.national_ids import NATIONAL_IDS
-from lawspeaker.checks.personal_data import TYPES, find
+from lawspeaker.checks.personal_data import TYPES
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.kinds import SettingsError, needs_of
 from lawspeaker.exchange import ToolCall
@@ -78,8 +78,10 @@ def test_what_only_looks_like_it(text: str) -> None:
 
 def test_other_digits_and_invisible_characters_hide_nothing() -> None:
     text = "card ４５３９\u200b5787\u200b6362\u200b1486!"
-    (personal,) = find(text)
-    assert text[personal.start : personal.end] == text[5:-1]
+    (finding,) = findings("personal_data", {}, text)
+    (span,) = finding.spans
+    assert text[span.start : span.end] == text[5:-1]
+    assert "disguised" in finding.evidence
 
 
 def test_a_tool_call_is_read_decoded() -> None:

@@ -5,6 +5,7 @@ import base64
 import codecs
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,26 +17,21 @@ from tests.gateway.served import Served, serving
 from tests.gateway.upstream import LAW, background
 
 WORD = "swordfish"
-LAWS = ("plain", "shaped")
+# The law's pattern as it is, and in any case of its letters.
+LAWS = {"plain": LAW, "folded": LAW.replace('"swordfish"', '"(?i)swordfish"')}
 PAGE = Path(__file__).parents[2] / "docs" / "gateway.md"
 _ROW = re.compile(r"^\| ([^|]+?) \| (stopped|escapes) \| (stopped|escapes) \|$", re.MULTILINE)
-SHAPE = """\
-  - id: no-disguise
-    text: Nothing is written in characters that hide what it says.
-    because: A check reads characters.
-    severity: major
-    on_violation: refuse
-    applies_to: [request, answer, tool_call]
-    checks:
-      - shape: {invisible: deny, control: deny, homoglyphs: deny}
-"""
 
 
 def _within(character: str) -> str:
     return f"{WORD[:5]}{character}{WORD[5:]}"
 
 
-_BASE64 = base64.b64encode(WORD.encode()).decode()
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+_SAID = f"the word is {WORD}, and no other".encode()
 DISGUISES = {
     "as it is": WORD,
     "a Cyrillic letter": WORD.replace("o", "\u043e"),
@@ -46,19 +42,39 @@ DISGUISES = {
     "a mark of direction": _within("\u202e"),
     "a variation selector": _within("\ufe0f"),
     "a combining grapheme joiner": _within("\u034f"),
+    "letters struck out": "".join(f"{each}\u0336" for each in WORD),
     "full-width letters": "".join(chr(ord(each) + 0xFEE0) for each in WORD),
     "mathematical letters": "".join(chr(0x1D41A + ord(each) - ord("a")) for each in WORD),
+    "circled letters": "".join(chr(0x24D0 + ord(each) - ord("a")) for each in WORD),
+    "accents": WORD.replace("o", "\u00f6").replace("i", "\u00ec"),
+    "tag characters alone": "".join(chr(0xE0000 + ord(each)) for each in WORD),
     "capitals": WORD.upper(),
     "spaces between letters": " ".join(WORD),
+    "dots between letters": ".".join(WORD),
     "a line break": _within("\n"),
+    "a hyphen and a line break": _within("-\n"),
     "Markdown marks": _within("**"),
+    "an HTML tag": _within("<b>"),
     "digits for letters": "sw0rdf1sh",
     "backwards": WORD[::-1],
     "rot13": codecs.encode(WORD, "rot13"),
-    "base64": _BASE64,
+    "base64": _base64(WORD.encode()),
+    "base64 in a path": f"files/{_base64(WORD.encode())}",
+    "base64 over lines": base64.encodebytes(b"hear " * 11 + _SAID).decode(),
+    "base64 of base64": _base64(_base64(_SAID).encode()),
+    "base64 of UTF-16": _base64(WORD.encode("utf-16-le")),
+    "base32": base64.b32encode(WORD.encode()).decode(),
     "percent escapes": "".join(f"%{ord(each):02x}" for each in WORD),
+    "one percent escape": WORD.replace("o", "%6F"),
     "HTML escapes": "".join(f"&#{ord(each)};" for each in WORD),
+    "Unicode escapes": "".join(f"\\u{ord(each):04x}" for each in WORD),
     "hexadecimal": WORD.encode().hex(),
+    "binary": " ".join(f"{ord(each):08b}" for each in WORD),
+    "Morse code": "... .-- --- .-. -.. ..-. .. ... ....",
+    "base85": base64.b85encode(WORD.encode()).decode(),
+    "the first letters of lines": "\n".join(f"{each} is for" for each in WORD),
+    "letters upside down": "\u0265s\u1d09\u025fp\u0279o\u028ds",
+    "compression": _base64(zlib.compress(WORD.encode())),
 }
 SEEN: set[str] = set()
 
@@ -73,8 +89,8 @@ def answer(request: web.Request, body: dict) -> web.Response:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("disguises")
-    (folder / "plain.yaml").write_text(LAW)
-    (folder / "shaped.yaml").write_text(LAW + SHAPE)
+    for name, law in LAWS.items():
+        (folder / f"{name}.yaml").write_text(law)
     with background(answer) as base:
         routes = [f"  - {{name: {law}, model: '{base}#tiny', constitution: {law}.yaml}}\n" for law in LAWS]
         (folder / "lawspeaker.yaml").write_text("routes:\n" + "".join(routes))
@@ -104,5 +120,5 @@ def test_what_is_stopped_and_what_escapes_is_as_the_page_says(up: Served) -> Non
                 found[name] = tuple(ends)
         return found
 
-    written = {name: (alone, shaped) for name, alone, shaped in _ROW.findall(PAGE.read_text(encoding="utf-8"))}
+    written = {name: (plain, folded) for name, plain, folded in _ROW.findall(PAGE.read_text(encoding="utf-8"))}
     assert asyncio.run(measured()) == written

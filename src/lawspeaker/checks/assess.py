@@ -22,7 +22,7 @@ import msgspec
 
 from lawspeaker.checks import threads
 from lawspeaker.checks.judge import CHECK, Judge
-from lawspeaker.constitution.kinds import Check, needs_of
+from lawspeaker.constitution.kinds import UNSTATED, Check, Needs, needs_of
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.errors import BoundaryError, LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Scope
@@ -47,7 +47,7 @@ async def assess(
     deadline = time.monotonic() + budget
     present = {segment.scope for segment in exchange.segments()}
     tasks = [
-        _Task(principle.id, spec.kind, spec.check, frozenset(principle.applies_to))
+        _Task(principle.id, spec.kind, spec.check, frozenset(principle.applies_to), frozenset(present))
         for principle in constitution.principles
         if present.intersection(principle.applies_to)
         for spec in principle.checks
@@ -67,30 +67,39 @@ async def assess(
 
 
 class _Task(msgspec.Struct, frozen=True):
-    """One deterministic check of one principle."""
+    """One deterministic check of one principle, for the parts that the principle applies to and the check reads."""
 
     principle: str
     kind: str
     check: Check
     scopes: frozenset[Scope]
+    present: frozenset[Scope]
 
     def run(self, exchange: Exchange) -> Findings:
         """The check's findings. Whatever it does wrong is one inconclusive finding."""
         try:
             with boundary(f"the check '{self.kind}'"):
-                findings = tuple(self.check.examine(exchange, self.scopes))
+                scopes = self.scopes.intersection(self.needs.reads)
+                if not scopes & self.present:
+                    return (self._unread(),)
+                findings = tuple(self.check.examine(exchange, scopes))
                 _validate(findings, self.principle)
         except LawspeakerError as error:
             return (self.unfinished(f"{error}."),)
         return findings
 
     @property
-    def light(self) -> bool:
+    def needs(self) -> Needs:
+        """What the check says that it needs; everything, where it cannot say so."""
         try:
             with boundary(f"the check '{self.kind}'"):
-                return needs_of(self.check).cost == "light"
+                return needs_of(self.check)
         except LawspeakerError:
-            return False
+            return UNSTATED
+
+    def _unread(self) -> Finding:
+        reason = f"The exchange has nothing under this principle that the check '{self.kind}' reads."
+        return Finding(self.principle, OUT_OF_SCOPE, "not_applicable", reason)
 
     def unfinished(self, reason: str) -> Finding:
         return Finding(self.principle, f"{self.kind}/unfinished", "inconclusive", reason)
@@ -111,7 +120,7 @@ async def _results(deadline: float, exchange: Exchange, tasks: Sequence[_Task]) 
     """The findings of each task."""
     if sum(len(segment.text) for segment in exchange.segments()) > _LITTLE:
         return await _in_thread(deadline, exchange, tasks)
-    light = [task.light for task in tasks]
+    light = [task.needs.cost == "light" for task in tasks]
     here = [
         (task.run(exchange) if time.monotonic() < deadline else (task.unfinished(_LATE),))
         for task, is_light in zip(tasks, light, strict=True)

@@ -15,14 +15,14 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.injection_signs import RULES, SIGNS
-from lawspeaker.checks.normal import mixed_words, normalised
-from lawspeaker.checks.payloads import Payload, payloads, rot13
-from lawspeaker.checks.readings import Reading, readings
+from lawspeaker.checks.normal import mixed_words
+from lawspeaker.checks.payloads import rot13
+from lawspeaker.checks.readings import Form, forms
 from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.settings import fields, missing, strings
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope
-from lawspeaker.finding import Finding
+from lawspeaker.finding import Finding, span_of
 
 # For each sign: more places than a person reads.
 _LIMIT: Final = 20
@@ -40,6 +40,8 @@ _ALL: Final = PatternSet([f"(?is){sign.pattern}" for sign in SIGNS], at_once=Tru
 _INSIDE: Final = re.compile(
     "(?:[a-zA-Z][\u200b\u2060\u2061-\u2064\u00ad\ufeff]+){3,}[a-zA-Z]|[\u202d\u202e][^\n]{2,200}"
 )
+# Letters as tags, which are not drawn; after a black flag they name the flag of a country.
+_TAGS: Final = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+|([\U000e0020-\U000e007e]{4,})")
 _REPEATED: Final = re.compile(r"(\b\w{3,20}(?: \w{1,20}){0,3})(?:[ ,.\n]{1,3}\1){19,}")
 # Styles that keep words from being drawn, and the words up to the end of the element.
 _UNDRAWN: Final = re.compile(
@@ -61,13 +63,17 @@ class Injection(msgspec.Struct, frozen=True):
 def find(text: str, rules: Sequence[str] = RULES) -> list[Injection]:
     """The signs of `rules` in `text`, in order: strong ones, weak ones where two different ones come together, and
     what is hidden."""
-    normal = normalised(text)
-    found = [Injection(rule, *normal.span(start, end)) for rule, start, end in _signs(normal.text, rules)]
-    decoded = list(payloads(text)) if {"hidden-text", "obfuscation"} & set(rules) else []
+    plain, coded = Form(text, ()), []
+    for form in forms(text):
+        if form.codes:
+            coded.append(form)
+        else:
+            plain = form
+    found = [Injection(rule, *plain.span(start, end)) for rule, start, end in _signs(plain.text, rules)]
     if "hidden-text" in rules:
-        found += _hidden(text, decoded)
+        found += _hidden(text)
     if "obfuscation" in rules:
-        found += _obfuscated(text, normal.text, decoded)
+        found += _obfuscated(text, plain.text, coded)
     return _apart(sorted(set(found), key=lambda each: (each.start, -each.end, each.rule)))
 
 
@@ -96,21 +102,24 @@ def _signs(text: str, rules: Sequence[str]) -> list[tuple[str, int, int]]:
     return strong + (list(weak.values()) if len(weak) > 1 else [])
 
 
-def _hidden(text: str, decoded: Sequence[Payload]) -> Iterator[Injection]:
+def _hidden(text: str) -> Iterator[Injection]:
     for match in _INSIDE.finditer(text):
         yield Injection("hidden-text", *match.span(), "invisible characters")
     for match in _UNDRAWN.finditer(text):
         if _signs(match[2], RULES):
             yield Injection("hidden-text", *match.span(2), "a style")
-    for payload in decoded:
-        if payload.code == "tag characters":
-            yield Injection("hidden-text", payload.start, payload.end, payload.code)
+    for match in _TAGS.finditer(text):
+        if match[1]:
+            yield Injection("hidden-text", *match.span(), "tag characters")
 
 
-def _obfuscated(text: str, plain: str, decoded: Sequence[Payload]) -> Iterator[Injection]:
-    for payload in decoded:
-        if payload.code != "tag characters" and _signs(normalised(payload.text).text, RULES):
-            yield Injection("obfuscation", payload.start, payload.end, payload.code)
+def _obfuscated(text: str, plain: str, coded: Sequence[Form]) -> Iterator[Injection]:
+    open_signs = {plain[start:end] for _, start, end in _signs(plain, RULES)}
+    for form in coded:
+        for _, start, end in _signs(form.text, RULES):
+            # What stands in the plain text too is no code's.
+            if form.text[start:end] not in open_signs:
+                yield Injection("obfuscation", *form.span(start, end), ", ".join(form.codes))
     turned = rot13(plain)
     if any(rule == "override" for rule, _, _ in _signs(turned, RULES)):
         yield Injection("obfuscation", 0, len(text), "ROT13")
@@ -127,34 +136,30 @@ class InjectionCheck(msgspec.Struct, frozen=True):
 
     @property
     def needs(self) -> Needs:
-        """Two weak signs may stand anywhere."""
-        return Needs("whole")
+        """Two weak signs may stand anywhere. Only what somebody else says can steer the model: its own answer may
+        quote an attack, or ask for a password."""
+        return Needs("whole", reads=("request", "tool_result"))
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
-        found: list[Finding] = []
-        for segment in exchange.segments(scopes):
-            seen: set[str] = set()
-            for reading in readings(segment):
-                found += self._found(reading, seen)
         reason = "The text has no sign of an attempt to steer the model."
+        found = [
+            Finding(
+                self.principle,
+                f"prompt_injection/{sign.rule}",
+                "violated",
+                _REASONS[sign.rule],
+                (span_of(segment, sign.start, sign.end),),
+                sign.how,
+            )
+            for segment in exchange.segments(scopes)
+            for sign in find(segment.text, self.rules)
+        ]
         return found or (Finding(self.principle, "prompt_injection/signs", "upheld", reason),)
-
-    def _found(self, reading: Reading, seen: set[str]) -> Iterator[Finding]:
-        """`seen` are the rules that other readings of the same part broke, with a better place."""
-        new: set[str] = set()
-        for sign in find(reading.text, self.rules):
-            if reading.start is None and sign.rule in seen:
-                continue
-            new.add(sign.rule)
-            span = reading.span(sign.start, sign.end)
-            check = f"prompt_injection/{sign.rule}"
-            yield Finding(self.principle, check, "violated", _REASONS[sign.rule], (span,), sign.how)
-        seen |= new
 
 
 class InjectionKind:
     name: Final = "prompt_injection"
-    version: Final = "1"
+    version: Final = "2"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,

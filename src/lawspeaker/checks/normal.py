@@ -2,8 +2,8 @@
 
 Three things keep a pattern from finding what a reader reads: compatibility forms (full-width digits, mathematical
 letters), characters that are not drawn at all, and letters of another script that look like Latin ones. `normalised`
-undoes them: NFKC, without invisible characters, and Latin in the place of lookalikes in words that are Latin otherwise.
-A word that is written in one other script is left as it is.
+undoes them: NFKC, without invisible characters and marks that strike letters out, and Latin in the place of lookalikes
+in words that are Latin otherwise. A word that is written in one other script is left as it is.
 
 What is not covered: lookalikes beyond `confusables`, digits in the place of letters, and spaces between letters.
 """
@@ -25,6 +25,8 @@ INVISIBLE: Final = (
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 # What is not ASCII, and the character before it, which may join with what follows.
 _RUN: Final = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
+# Marks that make no letter of their own with a Latin one, such as a stroke through it.
+_MARKED: Final = re.compile("([A-Za-z0-9])[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 # Stream-safe text (UAX 15) has at most 30 marks on one letter; more would make normalisation slow.
 _MOST_MARKS: Final = 30
@@ -59,7 +61,7 @@ def normalised(text: str) -> Normal:
     """The normal form of `text`. Linear in its length; a text that is normal already costs one look."""
     if text.isascii():
         return Normal(text)
-    out = _Pieces()
+    out = Pieces()
     done = 0
     for run in _RUN.finditer(text):
         out.copy(text, done, run.start())
@@ -87,7 +89,7 @@ def mixed_words(text: str) -> list[tuple[int, int]]:
     ]
 
 
-class _Pieces:
+class Pieces:
     """Collects a text and where its pieces come from. Pieces that follow each other in both texts are one."""
 
     def __init__(self) -> None:
@@ -130,7 +132,8 @@ def _cluster_end(text: str, start: int, limit: int) -> int:
 
 
 def _plain(cluster: str) -> str:
-    return _UNSEEN.sub("", unicodedata.normalize("NFKC", _UNSEEN.sub("", cluster)))
+    plain = _UNSEEN.sub("", unicodedata.normalize("NFKC", _UNSEEN.sub("", cluster)))
+    return _MARKED.sub(r"\1", plain)
 
 
 def _latin(text: str) -> str:

@@ -1,7 +1,8 @@
 """The kind `pattern`: texts that must not occur, as RE2 patterns.
 
-For house rules that a regular expression can say exactly. The reason is the author's sentence, never the
-match.
+For house rules that a regular expression can say exactly. Every pattern is searched in the text, in its normal form
+and in what its codes say; one that is a word or a phrase also in the ways to write it that `guises` knows. The reason
+is the author's sentence, never the match.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +11,11 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.fences import fenced
-from lawspeaker.checks.readings import Reading, readings
+from lawspeaker.checks.guises import guises
+from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.regex import PatternSet, compiled, width
 from lawspeaker.checks.settings import fields, flag, missing, sentence, strings
+from lawspeaker.checks.sightings import Places, Sighting, findings
 from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
@@ -26,6 +29,7 @@ class PatternCheck(msgspec.Struct, frozen=True):
     principle: str
     reason: str
     deny: PatternSet
+    guises: PatternSet
     code_only: bool
     width: int | None = None
 
@@ -35,17 +39,11 @@ class PatternCheck(msgspec.Struct, frozen=True):
         return Needs("whole") if self.code_only or self.width is None else Needs("window", self.width)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
-        found: list[Finding] = []
-        read = False
-        for segment in exchange.segments(scopes):
-            seen: set[tuple[int, str]] = set()
-            for reading in readings(segment):
-                for start, end in self._places(reading):
-                    read = True
-                    found += self._matches(reading, start, end, seen)
+        found = findings(self.principle, exchange, scopes, self._look)
         if found:
             return found
-        if read:
+        parts = (Reading(segment, segment.text, 0) for segment in exchange.segments(scopes))
+        if any(place for reading in parts for place in self._places(reading)):
             return (Finding(self.principle, CHECK, "upheld", "Nothing here matches a pattern that is denied."),)
         return (Finding(self.principle, CHECK, "not_applicable", "There is no code to search."),)
 
@@ -57,22 +55,20 @@ class PatternCheck(msgspec.Struct, frozen=True):
         for block in fenced(reading.text):
             yield block.start, block.end
 
-    def _matches(self, reading: Reading, start: int, end: int, seen: set[tuple[int, str]]) -> Iterator[Finding]:
-        """`seen` is what was found in other readings of the same part, with a better place."""
-        text = reading.text[start:end]
-        for pattern, first, last in self.deny.search(text, _LIMIT):
-            match = (pattern, text[first:last])
-            if reading.start is None and match in seen:
-                continue
-            seen.add(match)
-            span = reading.span(start + first, start + last)
-            size = f"{last - first} characters"
-            yield Finding(self.principle, CHECK, "violated", self.reason, (span,), size)
+    def _look(self, reading: Reading) -> Iterator[Sighting]:
+        for start, end in self._places(reading):
+            text = reading.text if (start, end) == (0, len(reading.text)) else reading.text[start:end]
+            plain = dict.fromkeys((first, last) for _, first, last in self.deny.search(text, _LIMIT))
+            known = Places(list(plain))
+            guised = dict.fromkeys((first, last) for _, first, last in self.guises.search(text, _LIMIT))
+            for first, last in (*plain, *(place for place in guised if not known.hold(*place))):
+                size, disguised = f"{last - first} characters", (first, last) not in plain
+                yield Sighting(CHECK, self.reason, start + first, start + last, size, disguised)
 
 
 class PatternKind:
     name: Final = "pattern"
-    version: Final = "2"
+    version: Final = "3"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "required": ["deny", "reason"],
@@ -92,10 +88,13 @@ class PatternKind:
         several = isinstance(given["deny"], list)
         deny = compiled(strings(given["deny"], ("deny",)), ("deny",), several=several)
         reason = sentence(given["reason"], ("reason",))
-        widths = [width(pattern) for pattern in strings(given["deny"], ("deny",))]
+        patterns = strings(given["deny"])
+        other = [found for found in map(guises, patterns) if found is not None]
+        widths = [width(pattern) for pattern in patterns]
         known = [width for width in widths if width is not None]
-        widest = max(known) if len(known) == len(widths) else None
-        return PatternCheck(principle, reason, deny, flag(given.get("code", False), ("code",)), widest)
+        widest = max(*known, *(each.width for each in other), 0) if len(known) == len(widths) else None
+        disguised = PatternSet([pattern for each in other for pattern in each.patterns])
+        return PatternCheck(principle, reason, deny, disguised, flag(given.get("code", False), ("code",)), widest)
 
     def overrules(self, settings: object) -> bool:
         return False

@@ -1,10 +1,11 @@
-"""Texts that are written in another code, decoded within bounds.
+"""Texts that are written in another code, decoded in their place.
 
-A model reads base64, hex, percent and HTML escapes, Morse and ROT13 as well as plain words, so what looks for words
-must too. Only what decodes to readable text counts. At most `MOST` payloads of `LONGEST` characters are decoded, and
-what they decode to once more, so the cost is linear.
+A model reads base64, base32, hex, percent and HTML escapes or Morse as well as plain words, so what looks for words
+must too. `decoded` puts what a run of code says in the place of the run, so that a name before it and words around it
+stay beside it. A run of base64, base32, hex, binary, Morse or spaced letters counts where it decodes to something
+readable; an escape is what it stands for. Each code is looked for once, so the cost is linear.
 
-What is not covered: keys, compression, and codes that only the conversation itself explains.
+What is not covered: keys, compression, base85, and codes that only the conversation itself explains.
 """
 
 import base64
@@ -13,104 +14,155 @@ import codecs
 import html
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
-from urllib.parse import unquote
+from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
-import msgspec
+from lawspeaker.checks.normal import Normal, Pieces
+from lawspeaker.checks.regex import PatternSet
 
-MOST: Final = 20
-LONGEST: Final = 20_000
-_DEPTH: Final = 2
-_BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX: Final = re.compile(
-    r"(?<![0-9A-Za-z])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){12,}(?![0-9A-Za-z])|(?:\\x[0-9a-fA-F]{2}){8,}"
+# Up to this, ROT13 is looked at; it has no shape of its own.
+_LONGEST: Final = 20_000
+# A run of base64, over the lines of a text that was wrapped too. Nearly every text in base64 has letters of both cases.
+_BASE64: Final = re.compile(
+    r"(?<![A-Za-z0-9+/_-])(?=[a-z0-9+/_-]*[A-Z])(?=[A-Z0-9+/_-]*[a-z])"
+    r"(?:[A-Za-z0-9+/]{60,100}\r?\n[ \t]{0,16})*[A-Za-z0-9+/_-]{8,}={0,2}"
 )
-_BINARY: Final = re.compile(r"(?<![0-9])(?:[01]{8}[ ]?){8,}(?![0-9])")
-_PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2}[\w.!~*'()+-]{0,20}){3,}")
-_ENTITIES: Final = re.compile(r"(?:&#x?[0-9A-Fa-f]{1,6};[ ]?){6,}")
-_ESCAPES: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4}){6,}")
-_MORSE: Final = re.compile(r"(?<![.\-/\w])(?:[.-]{1,6}[ /]{1,3}){8,}[.-]{1,6}")
+_PIECE: Final = re.compile(r"[A-Za-z0-9+]{8,}={0,2}")
+_BASE32: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{10,}={0,6}")
+_HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){6,}|(?:0x[0-9a-fA-F]{2}[ ,]{0,2}){6,}")
+_BINARY: Final = re.compile(r"(?<![0-9])(?:[01]{8}[ ]?){6,}")
+_PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_ENTITIES: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});?|&[A-Za-z]{2,8};")
+_ESCAPES: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|(?:\\x[0-9a-fA-F]{2})+|\\u\{[0-9a-fA-F]{1,6}\}")
+_MORSE: Final = re.compile(r"(?<![.\-/\w])(?:[.-]{1,6}[ /]{1,3}){5,}[.-]{1,6}")
 _TAGS: Final = re.compile("[\U000e0020-\U000e007e]{4,}")
-_LETTERS: Final = re.compile(r"(?:\b[A-Za-z]\b[ .\-_*]){8,}[A-Za-z]\b")
+_LETTERS: Final = re.compile(r"(?:\b[A-Za-z]\b[ .\-_*|]{1,3}){5,}[A-Za-z]\b")
 _SIGNS: Final = (
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. ----- "
     ".---- ..--- ...-- ....- ..... -.... --... ---.. ----."
 )
-_CODE: Final = dict(
-    zip(
-        _SIGNS.split(),
-        "abcdefghijklmnopqrstuvwxyz0123456789",
-        strict=True,
-    )
-)
+_CODE: Final = dict(zip(_SIGNS.split(), "abcdefghijklmnopqrstuvwxyz0123456789", strict=True))
 
 
-class Payload(msgspec.Struct, frozen=True):
-    """What `text[start:end]` of the original decodes to, and by which code."""
+class Decoded(NamedTuple):
+    """A text with its codes decoded, and which codes they were, in order of their first run."""
 
-    code: str
-    text: str
+    form: Normal
+    codes: tuple[str, ...]
+
+
+class _Run(NamedTuple):
     start: int
     end: int
+    plain: str
+    code: str
 
 
-def payloads(text: str) -> Iterator[Payload]:
-    """The encoded texts in `text`, and what is encoded in those, in the place of the outermost."""
-    waiting = [(text, 0, len(text), 0)]
-    left = MOST
-    while waiting:
-        inside, first, last, depth = waiting.pop()
-        for code, hint, pattern, decode in _CODES:
-            if hint and hint not in inside:
-                continue
-            for match in pattern.finditer(inside):
-                if left == 0:
-                    return
-                plain = decode(match[0][:LONGEST])
-                if plain is None or plain == match[0] or not _is_readable(plain):
-                    continue
-                left -= 1
-                start, end = (match.start(), match.end()) if depth == 0 else (first, last)
-                yield Payload(code, plain, start, end)
-                if depth + 1 < _DEPTH:
-                    waiting.append((plain, start, end, depth + 1))
+def decoded(text: str) -> Decoded | None:
+    """`text` with what its runs of code say in their place; None where it has none."""
+    runs = [run for index in _HINTS.occurring(text) for run in _runs(text, _CODES[index])]
+    runs.sort(key=lambda run: (run.start, -run.end))
+    if not runs:
+        return None
+    out, done = Pieces(), 0
+    for run in runs:
+        if run.start < done:
+            continue
+        out.copy(text, done, run.start)
+        out.put(text, run.start, run.end, run.plain)
+        done = run.end
+    out.copy(text, done, len(text))
+    return Decoded(out.finished(), tuple(dict.fromkeys(run.code for run in runs)))
+
+
+def tagged(text: str) -> Decoded | None:
+    """`text` with runs of tag characters, which nobody sees, as the letters that they tag; None where it has none."""
+    if text.isascii() or not _TAGS.search(text):
+        return None
+    out, done = Pieces(), 0
+    for run in _TAGS.finditer(text):
+        out.copy(text, done, run.start())
+        out.put(text, *run.span(), "".join(chr(ord(sign) - 0xE0000) for sign in run[0]))
+        done = run.end()
+    out.copy(text, done, len(text))
+    return Decoded(out.finished(), ("tag characters",))
 
 
 def rot13(text: str) -> str:
-    """`text` by ROT13, which has no shape of its own: whoever looks for words looks twice."""
-    return codecs.encode(text[:LONGEST], "rot13")
+    """`text` by ROT13: whoever looks for words looks twice."""
+    return codecs.encode(text[:_LONGEST], "rot13")
+
+
+class _Code(NamedTuple):
+    name: str
+    # What some place of each run matches; RE2 sees in one pass which codes a text cannot have.
+    hint: str
+    pattern: re.Pattern[str]
+    decode: Callable[[str], str | None]
+    readable: bool
+
+
+def _runs(text: str, code: _Code) -> Iterator[_Run]:
+    for match in code.pattern.finditer(text):
+        plain = code.decode(match[0])
+        if plain and plain != match[0] and (not code.readable or _is_readable(plain)):
+            yield _Run(*match.span(), plain, code.name)
+        elif code.decode is _base64:
+            yield from _pieces(match)
+
+
+def _pieces(match: re.Match[str]) -> Iterator[_Run]:
+    """The base64 in what slashes, dashes and line ends divide: a path or a name may hold some."""
+    for piece in _PIECE.finditer(match[0]):
+        plain = _base64(piece[0]) if len(piece[0]) < len(match[0]) else None
+        if plain and _is_readable(plain):
+            yield _Run(match.start() + piece.start(), match.start() + piece.end(), plain, "base64")
 
 
 def _is_readable(text: str) -> bool:
-    """Mostly letters and spaces, as words are, whatever their script."""
-    return len(text) >= 6 and sum(sign.isalpha() or sign.isspace() for sign in text) >= 0.75 * len(text)
+    """What a person could have written in whatever script: nothing unprintable, and mostly letters, digits, spaces."""
+    if len(text) < 6:
+        return False
+    words = "".join(text.split())
+    return words.isprintable() and len(text) - len(words) + sum(map(str.isalnum, words)) >= 0.5 * len(text)
 
 
-def _utf8(data: bytes) -> str | None:
+def _text(data: bytes) -> str | None:
+    """`data` as UTF-8, or as the UTF-16 that PowerShell encodes its commands in."""
     try:
+        if data[1::2].count(0) * 2 > len(data[1::2]) > 4:
+            return data[: len(data) // 2 * 2].decode("utf-16-le")
         return data.decode()
     except UnicodeDecodeError:
         return None
 
 
 def _base64(text: str) -> str | None:
-    standard = text.rstrip("=").replace("-", "+").replace("_", "/")
+    if text.isalpha() and text[1:].islower():
+        return None  # a word
+    standard = re.sub(r"\s", "", text).rstrip("=").replace("-", "+").replace("_", "/")
     # A cut end costs the last characters, not the text.
     standard = standard[: len(standard) - (len(standard) % 4 == 1)]
     try:
-        return _utf8(base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True))
+        return _text(base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True))
     except binascii.Error:
         return None
 
 
+def _base32(text: str) -> str | None:
+    bare = text.rstrip("=")
+    bare = bare[: len(bare) // 8 * 8 + {2: 2, 3: 2, 4: 4, 5: 5, 6: 5, 7: 7}.get(len(bare) % 8, 0)]
+    return _text(base64.b32decode(bare + "=" * (-len(bare) % 8)))
+
+
 def _hex(text: str) -> str | None:
-    digits = re.sub(r"0x|\\x|[ :]", "", text)
-    return _utf8(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+    digits = re.sub(r"0x|[ :,]", "", text)
+    return _text(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
 def _binary(text: str) -> str | None:
     bits = text.replace(" ", "")
-    return _utf8(bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) // 8 * 8, 8)))
+    return _text(bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) // 8 * 8, 8)))
 
 
 def _morse(text: str) -> str | None:
@@ -120,22 +172,34 @@ def _morse(text: str) -> str | None:
 
 
 def _percent(text: str) -> str | None:
-    return unquote(text.replace("+", " ")) if text.count("%") >= 3 else None
+    return _text(unquote_to_bytes(text))
 
 
 def _escapes(text: str) -> str | None:
-    return "".join(chr(int(code, 16)) for code in text.split("\\u")[1:])
+    if text.startswith("\\x"):
+        data = bytes.fromhex(text.replace("\\x", ""))
+        return _text(data) or data.decode("latin-1")
+    if text.startswith("\\u{"):
+        code = int(text[3:-1], 16)
+        return chr(code) if code <= 0x10FFFF else None
+    # Joins surrogate pairs; a lone one stays, and other checks speak of it.
+    plain = "".join(chr(int(code, 16)) for code in text.split("\\u")[1:])
+    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-# With what each occurrence holds, where there is such a thing: a text without it need not be searched.
-_CODES: Final[tuple[tuple[str, str, re.Pattern[str], Callable[[str], str | None]], ...]] = (
-    ("tag characters", "", _TAGS, lambda text: "".join(chr(ord(sign) - 0xE0000) for sign in text)),
-    ("base64", "", _BASE64, _base64),
-    ("hexadecimal", "", _HEX, _hex),
-    ("binary", "", _BINARY, _binary),
-    ("percent escapes", "%", _PERCENT, _percent),
-    ("HTML escapes", "&#", _ENTITIES, html.unescape),
-    ("Unicode escapes", "\\u", _ESCAPES, _escapes),
-    ("Morse code", " ", _MORSE, _morse),
-    ("spaced letters", "", _LETTERS, lambda text: re.sub(r"[ .\-_*]", "", text)),
+def _joined(text: str) -> str:
+    return re.sub(r"[ .\-_*|]", "", text)
+
+
+_CODES: Final = (
+    _Code("base64", r"[a-z0-9+/_-][A-Z]|[A-Z]{2}[a-z0-9]", _BASE64, _base64, readable=True),
+    _Code("base32", r"[A-Z2-7]{10}", _BASE32, _base32, readable=True),
+    _Code("hexadecimal", r"(?:[0-9a-fA-F]{2}[ :]?){6}|(?:0x[0-9a-fA-F]{2}[ ,]{0,2}){6}", _HEX, _hex, readable=True),
+    _Code("binary", r"(?:[01]{8} ?){6}", _BINARY, _binary, readable=True),
+    _Code("percent escapes", r"%[0-9A-Fa-f]{2}", _PERCENT, _percent, readable=False),
+    _Code("HTML escapes", r"&#|&[A-Za-z]{2,8};", _ENTITIES, html.unescape, readable=False),
+    _Code("Unicode escapes", r"\\[ux]", _ESCAPES, _escapes, readable=False),
+    _Code("Morse code", r"(?:[.-]{1,6}[ /]{1,3}){5}[.-]", _MORSE, _morse, readable=True),
+    _Code("spaced letters", r"(?:\b[A-Za-z]\b[ .*|_-]{1,3}){5}", _LETTERS, _joined, readable=True),
 )
+_HINTS: Final = PatternSet([code.hint for code in _CODES], at_once=True)

@@ -1,8 +1,8 @@
 """The kind `personal_data`: numbers and addresses that belong to a person.
 
 Cards, accounts and national numbers are told by their check digits, addresses and telephone numbers by their shape,
-and what is too common to be told so by a word beside it. The text is read in its normal form, so that full-width digits
-and invisible characters hide nothing. Spans are exact, for redaction; neither reason nor evidence repeats a match.
+and what is too common to be told so by a word beside it. Disguises are read too, so that full-width digits, invisible
+characters and base64 hide nothing. Spans are exact, for redaction; neither reason nor evidence repeats a match.
 
 What is not covered: names, dates of birth, and numbers that stand far from the word that says what they are.
 """
@@ -16,11 +16,11 @@ import msgspec
 
 from lawspeaker.checks import checksums
 from lawspeaker.checks.national_ids import NATIONAL_IDS, REACH
-from lawspeaker.checks.normal import normalised
 from lawspeaker.checks.personal_formats import ADDRESSES, CARD, EMAIL, IBAN, PHONES
-from lawspeaker.checks.readings import Reading, readings
+from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.regex import PatternSet, compiled
 from lawspeaker.checks.settings import fields, missing, strings
+from lawspeaker.checks.sightings import Sighting, findings
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
@@ -73,18 +73,16 @@ class _Rule(NamedTuple):
 def find(text: str, types: Sequence[str] = TYPES, allow: PatternSet = _NONE) -> list[Personal]:
     """What of `types` is in `text` and not matched by `allow`, in order and without overlaps. Check digits go before
     shapes; all of the text is read, and the limit counts only what is returned."""
-    normal = normalised(text)
     found: list[Personal] = []
     counts: dict[int, int] = {}
-    for index, start, end in _ALL.search(normal.text):
+    for index, start, end in _ALL.search(text):
         rule = _RULES[index]
-        if rule.type not in types or counts.get(index, 0) >= _LIMIT or not _holds(rule, normal.text, start, end):
+        if rule.type not in types or counts.get(index, 0) >= _LIMIT or not _holds(rule, text, start, end):
             continue
-        first, last = normal.span(start, end)
-        if allow.fullmatch(text[first:last]):
+        if allow.fullmatch(text[start:end]):
             continue
         counts[index] = counts.get(index, 0) + 1
-        _add(found, Personal(rule.type, rule.noun, first, last))
+        _add(found, Personal(rule.type, rule.noun, start, end))
     return found
 
 
@@ -171,30 +169,19 @@ class PersonalDataCheck(msgspec.Struct, frozen=True):
         return Needs("window", _WINDOW)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
-        found: list[Finding] = []
-        for segment in exchange.segments(scopes):
-            seen: set[tuple[str, str]] = set()
-            for reading in readings(segment):
-                found += self._found(reading, seen)
+        found = findings(self.principle, exchange, scopes, self._look)
         what = ", ".join(self.types)
         return found or (Finding(self.principle, "personal_data/types", "upheld", f"There is no {what} here."),)
 
-    def _found(self, reading: Reading, seen: set[tuple[str, str]]) -> Iterator[Finding]:
-        """`seen` is what was found in other readings of the same part, with a better place."""
+    def _look(self, reading: Reading) -> Iterator[Sighting]:
         for personal in find(reading.text, self.types, self.allow):
-            match = (personal.type, reading.text[personal.start : personal.end])
-            if reading.start is None and match in seen:
-                continue
-            seen.add(match)
-            span = reading.span(personal.start, personal.end)
-            size = f"{personal.end - personal.start} characters"
-            reason = f"{personal.noun} is written out."
-            yield Finding(self.principle, f"personal_data/{personal.type}", "violated", reason, (span,), size)
+            reason, size = f"{personal.noun} is written out.", f"{personal.end - personal.start} characters"
+            yield Sighting(f"personal_data/{personal.type}", reason, personal.start, personal.end, size)
 
 
 class PersonalDataKind:
     name: Final = "personal_data"
-    version: Final = "1"
+    version: Final = "2"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,

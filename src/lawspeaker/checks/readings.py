@@ -3,15 +3,22 @@
 A tool call's arguments are JSON, and what runs is what they decode to: `stop\\u002dlogging` is `stop-logging`. So a
 tool call is read as it stands and as its decoded strings. Those have no place of their own in the arguments, so their
 span is the whole part.
+
+What looks for words or numbers reads the disguises of a text as well (`readings(…, disguises=True)`): its normal form,
+and what its codes say in their place, codes within codes included. Their places lead back to the text as it stands.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
+from lawspeaker.checks.normal import Normal, normalised
+from lawspeaker.checks.payloads import decoded as decoded_codes
+from lawspeaker.checks.payloads import tagged
 from lawspeaker.exchange import Segment
 from lawspeaker.finding import Span, span_of
 
@@ -19,33 +26,104 @@ from lawspeaker.finding import Span, span_of
 _MAX_ALONE: Final = 1_000
 # JSON in a string of JSON, as tools that call tools have it.
 _MAX_NESTED: Final = 3
+# Codes within codes.
+_MAX_CODES: Final = 3
+# The forms of so many texts are kept, and of longer ones few: every check of a law reads the same texts.
+_LONG: Final = 20_000
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
+class Form(msgspec.Struct, frozen=True):
+    """A text in another form: `steps` lead from each form back to the one before it. `codes` are those that were
+    decoded on the way."""
+
+    text: str
+    steps: tuple[Normal, ...]
+    codes: tuple[str, ...] = ()
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The place in the original of `text[start:end]`."""
+        for step in reversed(self.steps):
+            start, end = step.span(start, end)
+        return start, end
+
+
 class Reading(msgspec.Struct, frozen=True):
-    """A text to read: it stands at `start` of the segment, or somewhere in it where `start` is None."""
+    """A text to read: it stands at `start` of the segment, in `form` or as it is, or somewhere in it where `start` is
+    None."""
 
     segment: Segment
     text: str
     start: int | None
+    form: Form | None = None
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """The place of `text[start:end]` in the part that it came from."""
+        if self.start is None:
+            return 0, len(self.segment.text)
+        if self.form is not None:
+            start, end = self.form.span(start, end)
+        return self.start + start, self.start + end
 
     def span(self, start: int, end: int) -> Span:
-        """The span of `text[start:end]` in the part that it came from."""
-        if self.start is None:
-            return span_of(self.segment, 0, len(self.segment.text))
-        return span_of(self.segment, self.start + start, self.start + end)
+        return span_of(self.segment, *self.place(start, end))
 
 
-def readings(segment: Segment) -> Iterator[Reading]:
+def readings(segment: Segment, *, disguises: bool = False) -> Iterator[Reading]:
     """The text of `segment`; for a tool call also its decoded strings, each alone and then together, since a command
-    may be a list of words and a secret a key and its value."""
+    may be a list of words and a secret a key and its value. With `disguises`, what it says in other forms too."""
     yield Reading(segment, segment.text, 0)
+    if disguises:
+        for form in forms(segment.text):
+            yield Reading(segment, form.text, 0, form)
     if segment.scope == "tool_call":
         alone, together = decoded(segment.text)
         for text in (*alone[:_MAX_ALONE], together):
             if text != segment.text:
                 yield Reading(segment, text, None)
+        if disguises:
+            for form in forms(together):
+                yield Reading(segment, form.text, None)
+
+
+def forms(text: str) -> tuple[Form, ...]:
+    """The other forms of `text`, none where it is plain already."""
+    return _few(text) if len(text) > _LONG else _many(text)
+
+
+@lru_cache(maxsize=256)
+def _many(text: str) -> tuple[Form, ...]:
+    return tuple(_forms(text))
+
+
+@lru_cache(maxsize=2)
+def _few(text: str) -> tuple[Form, ...]:
+    return tuple(_forms(text))
+
+
+def _forms(text: str) -> Iterator[Form]:
+    """The normal form, then what the codes in it say, and the codes in those."""
+    form = _normal(Form(text, ()))
+    if form.steps:
+        yield form
+    # Tag characters are not drawn, so the normal form is without them; here they are letters.
+    tags = tagged(text)
+    if tags is not None:
+        form = _normal(Form(tags.form.text, (tags.form,), tags.codes))
+        yield form
+    for _ in range(_MAX_CODES):
+        found = decoded_codes(form.text)
+        if found is None:
+            return
+        codes = tuple(dict.fromkeys((*form.codes, *found.codes)))
+        form = _normal(Form(found.form.text, (*form.steps, found.form), codes))
+        yield form
+
+
+def _normal(form: Form) -> Form:
+    normal = normalised(form.text)
+    return form if normal.text == form.text else Form(normal.text, (*form.steps, normal), form.codes)
 
 
 def decoded(arguments: str) -> tuple[list[str], str]:

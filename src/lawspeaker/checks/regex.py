@@ -39,14 +39,17 @@ class PatternSet:
     def search(self, text: str, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
         """`(pattern, start, end)` for at most `limit` matches of each pattern, pattern by pattern."""
         text = encodable(text)
-        occurring = range(len(self._patterns)) if self._set is None else sorted(self._set.Match(text) or ())
-        for index in occurring:
+        for index in self.occurring(text):
             pattern = self._patterns[index]
             group = 1 if pattern.groups else 0
             for match in islice(pattern.finditer(text), limit):
                 start, end = match.span(group)
                 if start >= 0:
                     yield index, start, end
+
+    def occurring(self, text: str) -> Sequence[int]:
+        """Those of the patterns that may match; without `at_once`, nobody knows, so it is all of them."""
+        return range(len(self._patterns)) if self._set is None else sorted(self._set.Match(encodable(text)) or ())
 
     def fullmatch(self, text: str) -> bool:
         """Whether one of the patterns is all of `text`."""

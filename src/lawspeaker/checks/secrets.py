@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.private_keys import key_end
-from lawspeaker.checks.readings import Reading, readings
+from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.regex import PatternSet, compiled
 from lawspeaker.checks.secret_formats import (
     BEFORE_IDEMPOTENT,
@@ -27,6 +27,7 @@ from lawspeaker.checks.secret_formats import (
     Format,
 )
 from lawspeaker.checks.settings import fields, strings
+from lawspeaker.checks.sightings import Sighting, findings
 from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
@@ -157,31 +158,19 @@ class SecretsCheck(msgspec.Struct, frozen=True):
         return Needs("window", _WINDOW)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
-        found: list[Finding] = []
-        for segment in exchange.segments(scopes):
-            seen: set[tuple[str, str]] = set()
-            for reading in readings(segment):
-                found += self._found(reading, seen)
+        found = findings(self.principle, exchange, scopes, self._look)
         return found or (Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),)
 
-    def _found(self, reading: Reading, seen: set[tuple[str, str]]) -> Iterator[Finding]:
-        """`seen` is what was found in other readings of the same part, with a better place."""
+    def _look(self, reading: Reading) -> Iterator[Sighting]:
         for secret in find(reading.text, self.allow):
-            value = reading.text[secret.start : secret.end]
-            match = (secret.format.id, value)
-            if reading.start is None and match in seen:
-                continue
-            seen.add(match)
             article = "An" if secret.format.noun[0] in "AEIOUaeiou" else "A"
             reason = f"{article} {secret.format.noun} is written in plain text."
-            span = reading.span(secret.start, secret.end)
-            rule = f"secrets/{secret.format.id}"
-            yield Finding(self.principle, rule, "violated", reason, (span,), secret.evidence)
+            yield Sighting(f"secrets/{secret.format.id}", reason, secret.start, secret.end, secret.evidence)
 
 
 class SecretsKind:
     name: Final = "secrets"
-    version: Final = "5"
+    version: Final = "6"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,

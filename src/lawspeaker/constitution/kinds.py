@@ -25,9 +25,11 @@ class Needs(msgspec.Struct, frozen=True):
     """How much of a text a check must have before it can judge, what it reads, and what it may cost.
 
     - `whole`: any later character may change what is found, so nothing is decided before the end.
-    - `window`: what it finds lies within `window` characters. A text that arrives in pieces is decided up to
-      `window` characters before what has arrived.
+    - `window`: what it finds lies within `window` characters, as they stand: a disguise may be spread over any
+      length. A text that arrives in pieces is decided up to `window` characters before what has arrived.
     - `incremental`: a character is found when it arrives, and nothing later takes that back.
+
+    It is given the parts that are among `reads`, and no others.
 
     `heavy` is a check whose time depends on more than the length of the text (a parser, a model), so it may have to
     be ended from outside. A `light` one may run where it holds everything else up, so it is not one to wait in.

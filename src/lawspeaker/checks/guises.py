@@ -1,0 +1,65 @@
+"""The ways to write a word so that a reader knows it and a pattern does not, as RE2 patterns.
+
+Only for a pattern that is a word or a phrase: what a longer expression means by a letter or a gap, nobody but its
+author knows. Digits and accented letters in the place of letters, marks, tags or a line end within the word, separated
+letters, the word backwards and in ROT13. Case counts as the author says.
+
+What is not covered: words of fewer than six letters (eight for the last two), which other words would turn into.
+"""
+
+import codecs
+import re
+import unicodedata
+from string import ascii_letters
+from typing import Final, NamedTuple
+
+_PHRASE: Final = re.compile(r"(\(\?i\))?(?:\\b)?([^\W\d_]+(?:[ '’-][^\W\d_]+)*)(?:\\b)?")
+_LEAST: Final = 6
+# `desserts` and `stressed` are eight letters long; hardly any longer word is another one backwards or in ROT13.
+_LEAST_TURNED: Final = 8
+_DIGITS: Final = {
+    **{"a": "4@", "b": "8", "e": "3€", "g": "9", "i": "1!|", "l": "1|", "o": "0", "s": "5$", "t": "7+", "z": "2"}
+}
+# Letters with an accent, by the letter that they are without it.
+_ACCENTED: Final = {
+    letter: "".join(sign for sign in map(chr, range(0xC0, 0x250)) if unicodedata.normalize("NFD", sign)[0] == letter)
+    for letter in ascii_letters
+}
+_MARKS: Final = r"(?:[*_~\x60|^\\.-]{1,4}|</?[A-Za-z]{1,6}>|-?\r?\n[ \t]{0,8})?"
+_APART: Final = r"[\s.,*_~|/+·-]{1,4}"
+_ALONE: Final = r"(?:^|[^\p{L}\p{N}])(%s)(?:$|[^\p{L}\p{N}])"
+# A letter with the most that may stand after it.
+_WIDEST: Final = 13
+
+
+class Guises(NamedTuple):
+    """Patterns for one phrase, and a number of characters that no match of theirs exceeds."""
+
+    patterns: tuple[str, ...]
+    width: int
+
+
+def guises(pattern: str) -> Guises | None:
+    """How else the phrase that `pattern` is may be written; None where it is no phrase, or too short a one."""
+    phrase = _PHRASE.fullmatch(pattern)
+    if phrase is None or sum(map(str.isalpha, phrase[2])) < _LEAST:
+        return None
+    words = phrase[2]
+    signs = [_sign(sign) for sign in words]
+    found = [
+        "".join(signs),
+        _ALONE % _MARKS.join(signs),
+        _ALONE % _APART.join(sign for sign, letter in zip(signs, words, strict=True) if letter.isalpha()),
+    ]
+    if sum(map(str.isalpha, words)) >= _LEAST_TURNED:
+        found += [_ALONE % re.escape(turned) for turned in (words[::-1], codecs.encode(words, "rot13"))]
+    flag = phrase[1] or ""
+    return Guises(tuple(flag + each for each in found), _WIDEST * len(words) + 2)
+
+
+def _sign(sign: str) -> str:
+    """One letter or what stands for it; what is between words."""
+    if not sign.isalpha():
+        return r"\s{1,3}" if sign == " " else "['’-]?"
+    others = _DIGITS.get(sign.lower(), "") + _ACCENTED.get(sign, "")
+    return f"[{sign}{others}]" if others else sign
