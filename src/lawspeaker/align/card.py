@@ -9,6 +9,7 @@ import msgspec
 from lawspeaker.align.dataset import Store
 from lawspeaker.align.gold import Measured, Rate
 from lawspeaker.align.recipe import Recipe
+from lawspeaker.align.reuse import Reuse
 from lawspeaker.align.training import Trained
 from lawspeaker.constitution.schema import Constitution
 
@@ -44,13 +45,16 @@ def card(folder: Path, recipe: Recipe, law: Constitution) -> str:
     filters = (folder / "filters.json").read_text(encoding="utf-8")
     stages = msgspec.json.format(msgspec.json.encode(recipe), indent=2).decode()
     pairs = f"- Pairs: `{Store(folder / 'pairs.jsonl').digest}`\n" if recipe.dpo else ""
+    mark = folder / "reuse.json"
+    reuse = msgspec.json.decode(mark.read_bytes(), type=Reuse) if mark.exists() else None
+    reused = f"- Reused: {reuse.reused} of {reuse.answers} answers, of the rows `{reuse.rows}`\n" if reuse else ""
     return f"""# {recipe.name}
 
 Trained by `lawspeaker align` from {recipe.base or recipe.model} on the constitution {law.name} {law.version}.
 
 - Constitution: `{law.digest}`
 - Rows: `{Store(folder / "rows.jsonl").digest}`
-{pairs}- Recipe: `{recipe.digest}`
+{pairs}{reused}- Recipe: `{recipe.digest}`
 
 {table(folder)}
 

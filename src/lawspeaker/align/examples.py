@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from lawspeaker.align.drawing import drawn_from
+from lawspeaker.align.recipe import Recipe
 from lawspeaker.checks.assess import assess
 from lawspeaker.constitution.schema import Case, Constitution, Principle
 from lawspeaker.deliberation import comparison, critique, revision
@@ -62,6 +64,19 @@ async def library(law: Constitution, principles: Sequence[Principle]) -> Library
     """The cases of `principles`, with what the checks of the law say of them."""
     of = {each.id: tuple([await _example(law, each, case) for case in _shown(each)]) for each in principles}
     return Library({name: examples for name, examples in of.items() if examples})
+
+
+async def validate_examples(recipe: Recipe, law: Constitution) -> None:
+    """Raises `InputError` where the recipe wants examples that the law has no cases for."""
+    first, second = recipe.revising, recipe.labels
+    forms: tuple[Form, ...] = ("critique", "revision") if first.critique else ("direct",)
+    for names, count, wanted in (
+        (recipe.principles, first.examples, forms),
+        (second.principles or recipe.principles, second.examples, (second.method,)),
+    ):
+        cases = await library(law, drawn_from(law, names)) if count else Library()
+        for form in wanted:
+            cases.draw(Random(0), count, form)
 
 
 def _shown(principle: Principle) -> list[Case]:

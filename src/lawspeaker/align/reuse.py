@@ -94,12 +94,11 @@ def _read(path: Path, kind: type[T]) -> list[T]:
 
 
 class Reusing:
-    """A model that is asked only what is not known. `made` and `reused` count."""
+    """A model that is asked only what is not known."""
 
     def __init__(self, model: Model, known: Known) -> None:
         self.name, self.digest, self.takes = model.name, model.digest, model.takes
         self.model, self.known = model, known
-        self.made, self.reused = 0, 0
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
         said = self._recall(messages, sampling) if terms == PLAIN else None
@@ -121,9 +120,7 @@ class Reusing:
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
         first = self.known.odds.get(asked_odds(self.digest, messages, options)) if self.known.odds else None
         if first is not None and len(options) == 2:
-            self.reused += 1
             return (first, 1 - first)
-        self.made += 1
         return await self.model.choose(messages, options)
 
     async def close(self) -> None:
@@ -131,5 +128,4 @@ class Reusing:
 
     def _recall(self, messages: Sequence[Message], sampling: Sampling) -> Completion | None:
         said = self.known.texts.get(asked(self.digest, messages, sampling)) if self.known.texts else None
-        self.reused, self.made = self.reused + (said is not None), self.made + (said is None)
         return None if said is None else Completion(said, self.name)

@@ -17,6 +17,7 @@ from lawspeaker.align import card, gold
 from lawspeaker.align.bulk import Here, Job, Open, Work, fill
 from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
 from lawspeaker.align.drawing import drawn_from, validate
+from lawspeaker.align.examples import validate_examples
 from lawspeaker.align.preferences import mixed, preferences
 from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.reuse import Reuse, counted, found
@@ -54,6 +55,7 @@ class Run:
         model, critic = self._local(self.recipe.model), self._local(self.recipe.critic or self.recipe.model)
         base = self._base()
         self._validate(prompts, held_out)
+        await validate_examples(self.recipe, self.law)
         lines = [prompt.line for prompt in (*prompts, *held_out, *helpful)] + [pair.line.encode() for pair in preferred]
         earlier = self._claim(lines, {name: await self._digest(name) for name in {model, critic}}, model, critic)
         job = Job("rows", self.recipe, model, critic, earlier.run if earlier else "")
