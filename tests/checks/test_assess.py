@@ -182,7 +182,7 @@ def test_light_checks_of_a_short_text_run_where_they_are_and_findings_keep_their
     here = threading.get_ident()
     assert light.threads == [here, here]
     assert here not in heavy.threads + unsure.threads
-    asyncio.run(assess(ask("hello").with_answer("world " * 1000), law(light)))
+    asyncio.run(assess(ask("hello").with_answer("world " * 2000), law(light)))
     assert light.threads[2] != here
 
 

@@ -101,7 +101,9 @@ def test_what_a_waiver_lets_pass_is_recorded_and_counted(tmp_path: Path) -> None
         assert "no-cursing" in _ask(served, "curse")[0]["refusal"]
         with urllib.request.urlopen(f"{served.base}/metrics", timeout=10) as response:
             counted = [line for line in response.read().decode().splitlines() if "waived_total{" in line]
-        assert counted == ['lawspeaker_waived_total{principle="no-shouting",route="a",surface="chat",tenant="default"} 1']
+        assert counted == [
+            'lawspeaker_waived_total{principle="no-shouting",route="a",surface="chat",tenant="default"} 1'
+        ]
         _, err = served.stop()
     assert f"no-shouting is waived until {TODAY + timedelta(days=30)} (platform)" in err
     with LogReader(served.home) as reader:

@@ -26,6 +26,8 @@ class Block(msgspec.Struct, frozen=True):
 
 def fenced(text: str) -> Iterator[Block]:
     """The fenced blocks of `text`, in order."""
+    if "```" not in text and "~~~" not in text:
+        return
     opening: re.Match[str] | None = None
     for line in _FENCE.finditer(text):
         marks = line[1]

@@ -35,6 +35,7 @@ class PatternSet:
     def __init__(self, patterns: Sequence[str], *, at_once: bool = False) -> None:
         self._patterns = tuple(re2.compile(pattern, _options()) for pattern in patterns)
         self._set = _set(patterns) if at_once else None
+        self._any = None if at_once else _any(patterns)
 
     def search(self, text: str, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
         """`(pattern, start, end)` for at most `limit` matches of each pattern, pattern by pattern."""
@@ -48,8 +49,11 @@ class PatternSet:
                     yield index, start, end
 
     def occurring(self, text: str) -> Sequence[int]:
-        """Those of the patterns that may match; without `at_once`, nobody knows, so it is all of them."""
-        return range(len(self._patterns)) if self._set is None else sorted(self._set.Match(encodable(text)) or ())
+        """Those of the patterns that may match; without `at_once`, it is known only whether there are any."""
+        text = encodable(text)
+        if self._set is not None:
+            return sorted(self._set.Match(text) or ())
+        return () if self._any is not None and not self._any.search(text) else range(len(self._patterns))
 
     def fullmatch(self, text: str) -> bool:
         """Whether one of the patterns is all of `text`."""
@@ -88,6 +92,17 @@ def _set(patterns: Sequence[str]) -> re2.Set:
         together.Add(pattern)
     together.Compile()
     return together
+
+
+def _any(patterns: Sequence[str]) -> re2._Regexp | None:
+    """One pattern that occurs where one of `patterns` does: a single pass says that none does, which is so of most
+    texts. None where they cannot be put together, as where a quotation that no `\\E` ends would swallow the next."""
+    if len(patterns) < 3 or any(r"\Q" in pattern for pattern in patterns):
+        return None
+    try:
+        return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), _options())
+    except re2.error:
+        return None
 
 
 def _options() -> re2.Options:

@@ -6,6 +6,7 @@ installing a package runs none of its code here.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
@@ -32,6 +33,13 @@ _BUILT_IN: Final[tuple[CheckKind, ...]] = (
 )
 
 KINDS: Final[Mapping[str, CheckKind]] = MappingProxyType({kind.name: kind for kind in _BUILT_IN})
+
+
+@lru_cache(maxsize=256)
+def is_installed(name: str, paths: tuple[str, ...]) -> bool:
+    """Whether a kind of that name is built in or installed on `paths` (`sys.path`), so that another process with the
+    same paths can make its checks from their settings."""
+    return name in KINDS or bool(entry_points(group=GROUP, name=name))
 
 
 def extended(names: Iterable[str]) -> Mapping[str, CheckKind]:

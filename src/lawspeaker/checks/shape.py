@@ -24,6 +24,7 @@ _LIMIT: Final = 20
 _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _DENIABLE: Final = ("invisible", "control", "encoding", "homoglyphs")
 _LIMITS: Final = ("max_bytes", "max_lines", "max_depth")
+_SMALL: Final = 16_384  # characters of JSON that take little, whatever the schema
 _KEYS: Final = (*_LIMITS, *_DENIABLE, "json_schema")
 # Characters that deny a reader's eye. A zero-width joiner between emoji, a variation selector and a byte
 # order mark at the start are ordinary text, so they are left out.
@@ -36,6 +37,7 @@ _FORBIDDEN: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "control": (re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]"), "a control character"),
     "encoding": (re.compile("[\ud800-\udfff\ufffd\ufffe\uffff]"), "a character from a broken encoding"),
 }
+_BEYOND_ASCII: Final = frozenset({"invisible", "encoding"})
 
 
 class ShapeCheck(msgspec.Struct, frozen=True):
@@ -51,7 +53,7 @@ class ShapeCheck(msgspec.Struct, frozen=True):
         """Sizes and depths only grow and a character stays, but a later letter makes all of a word a mixed one, and
         JSON is complete at its end."""
         if self.json_schema is not None:
-            return Needs("whole", cost="heavy")
+            return Needs("whole", cost="heavy", small=_SMALL)
         return Needs("whole" if "homoglyphs" in self.denied else "incremental")
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
@@ -97,6 +99,8 @@ class ShapeCheck(msgspec.Struct, frozen=True):
                 reason = "The text has a word that mixes letters of two scripts that look alike."
                 size = f"{end - start} characters"
                 yield Finding(self.principle, "shape/homoglyphs", "violated", reason, (reading.span(start, end),), size)
+            return
+        if name in _BEYOND_ASCII and reading.text.isascii():
             return
         pattern, what = _FORBIDDEN[name]
         for index, match in enumerate(pattern.finditer(reading.text)):

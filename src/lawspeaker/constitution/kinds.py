@@ -31,14 +31,20 @@ class Needs(msgspec.Struct, frozen=True):
 
     It is given the parts that are among `reads`, and no others.
 
-    `heavy` is a check whose time depends on more than the length of the text (a parser, a model), so it may have to
-    be ended from outside. A `light` one may run where it holds everything else up, so it is not one to wait in.
+    `heavy` is a check whose time depends on more than the length of the text (a parser, a model), so it runs where it
+    can be ended from outside. A `light` one may run where it holds everything else up, so it is not one to wait in.
+    A heavy one is as good as light on texts of up to `small` characters: whatever they are, they cost little.
     """
 
     extent: Literal["whole", "window", "incremental"]
     window: int = 0
     cost: Literal["light", "heavy"] = "light"
     reads: tuple[Scope, ...] = SCOPES
+    small: int = 0
+
+    def light_on(self, characters: int) -> bool:
+        """Whether it is light on an exchange whose parts have so many characters together."""
+        return self.cost == "light" or characters <= self.small
 
 
 # What holds of a check that does not say.

@@ -49,7 +49,7 @@ class Case(msgspec.Struct, frozen=True):
     place: Place = NOWHERE
 
 
-class CheckSpec(msgspec.Struct, frozen=True):
+class CheckSpec(msgspec.Struct, frozen=True, dict=True):
     """A check as a principle names it (`kind`, `settings` as plain data) and as its kind prepared it."""
 
     kind: str
@@ -57,6 +57,11 @@ class CheckSpec(msgspec.Struct, frozen=True):
     check: Check
     version: str
     place: Place = NOWHERE
+
+    @cached_property
+    def digest(self) -> str:
+        """Names what the check does: its kind, the version of that, and its settings."""
+        return digest("lawspeaker/check/v1", [self.kind, self.version, self.settings])
 
 
 class Principle(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ _READERS: Final[Mapping[str, Reader]] = {_PLAN: plan}
 _PARTLY: Final[Mapping[str, Reader]] = {"CloudFormation": cloudformation, "Kubernetes manifests": kubernetes}
 # A command has one of these words, so most texts need no closer look.
 _TOOLS: Final = re.compile(r"\b(?:aws|gcloud|gsutil|az)(?:\.cmd|\.exe)?[ \t]")
+_TOOL_WORDS: Final = ("aws", "gcloud", "gsutil", "az ", "az\t", "az.")
 
 
 class Foreign(msgspec.Struct, frozen=True):
@@ -77,11 +78,15 @@ def foreign(segment: Segment, texts: list[str]) -> Iterator[Foreign | Drawn]:
 
 def ordered(segment: Segment) -> Iterator[Drawn]:
     """What the commands in `segment` set."""
-    if _TOOLS.search(segment.text) or segment.scope == "tool_call":
+    if _has_tool(segment.text) or segment.scope == "tool_call":
         for reading in readings(segment):
-            read = command_module(reading.text) if _TOOLS.search(reading.text) else None
+            read = command_module(reading.text) if _has_tool(reading.text) else None
             if read:
                 yield Drawn(reading, read, False)
+
+
+def _has_tool(text: str) -> bool:
+    return any(word in text for word in _TOOL_WORDS) and bool(_TOOLS.search(text))
 
 
 def _places(segment: Segment, texts: list[str]) -> list[Reading]:

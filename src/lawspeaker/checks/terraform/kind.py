@@ -21,6 +21,8 @@ from lawspeaker.finding import Finding
 # More places than a person reads; a program with more is as violated as one with these.
 _LIMIT: Final = 100
 _SLIP: Final = 20_000  # characters
+# Characters up to which the worst text known takes a fraction of a second (`benchmarks/checks/cost.py`).
+_SMALL: Final = 16_384
 _UNREAD: Final = "This part of the code cannot be read, and it may matter here."
 
 
@@ -30,7 +32,7 @@ class TerraformCheck(msgspec.Struct, frozen=True):
 
     @property
     def needs(self) -> Needs:
-        return Needs("whole", cost="heavy")
+        return Needs("whole", cost="heavy", small=_SMALL)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         code = code_in(exchange, scopes)

@@ -35,6 +35,10 @@ _DECLARES: Final = (
     r"|(?:locals|terraform)(?=[ \t]*+\{[ \t]*+(?:#.*)?\r?$))"
     rf"{_GAP}*+\{{"
 )
+# Every header starts with one of these.
+HEADER_WORDS: Final = (
+    *("resource", "data", "ephemeral", "variable", "module", "output", "provider", "check", "locals", "terraform"),
+)
 # What starts a top-level block, and so tells Terraform from other text.
 HEADER: Final = re.compile(rf"^{_GAP}*+{_DECLARES}", re.MULTILINE)
 # What stands before it on its line where it stands in prose, in a list, between tags or in a shell command. A line

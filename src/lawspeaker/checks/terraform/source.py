@@ -18,7 +18,7 @@ from lawspeaker.checks.readings import Reading, decoded
 from lawspeaker.checks.terraform.drawn import Drawn
 from lawspeaker.checks.terraform.edits import edited, is_patch
 from lawspeaker.checks.terraform.foreign import DIFF, JSON, Foreign, foreign, ordered
-from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, parse
+from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, HEADER_WORDS, parse
 from lawspeaker.checks.terraform.values import DISGUISE
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import span_of
@@ -117,15 +117,27 @@ def _texts(arguments: str) -> list[str]:
 
 def _levelled(text: str) -> str:
     """Every line end and space as the parser knows it, each one character, so that offsets stay."""
-    return _LONE_RETURN.sub("\n", text.translate(_BLANKS))
+    if not text.isascii() or "\x0b" in text or "\x0c" in text:
+        text = text.translate(_BLANKS)
+    return _LONE_RETURN.sub("\n", text) if "\r" in text else text
 
 
 def _bare(text: str) -> str:
     """Without what prose puts before a block: quote marks, list marks, tags, the start of a command."""
     text = _levelled(text)
-    for marks in (_QUOTE, BEFORE_HEADER):
-        text = marks.sub(lambda mark: " " * len(mark[0]), text)
-    return text
+    if ">" in text:
+        text = _QUOTE.sub(_blank, text)
+    return BEFORE_HEADER.sub(_blank, text) if _may_declare(text) else text
+
+
+def _blank(mark: re.Match[str]) -> str:
+    return " " * len(mark[0])
+
+
+def _may_declare(text: str) -> bool:
+    """Whether a header may stand in `text`: quick to deny for most answers, which hold no code."""
+    last = text.rfind("{")
+    return last >= 0 and any(text.find(word, 0, last) >= 0 for word in HEADER_WORDS)
 
 
 def _sources(segment: Segment) -> Iterator[Reading]:
@@ -150,7 +162,7 @@ def _sources(segment: Segment) -> Iterator[Reading]:
 def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Reading]:
     """Terraform outside of fences: from the first line of a block to the last brace that closes one.
     What is cut off, or stands on one line, runs to the end."""
-    first = HEADER.search(text, start, end)
+    first = HEADER.search(text, start, end) if _may_declare(text[start:end]) else None
     if first:
         braces = list(_LAST_BRACE.finditer(text, first.start(), end))
         last = braces[-1].end() if braces else end
@@ -185,7 +197,7 @@ def _foreign(segment: Segment) -> Iterator[Foreign | Drawn]:
 def _is_disguised(text: str) -> bool:
     """Whether a reader sees blocks of Terraform that the parser does not: with invisible characters, full-width
     letters, typographic quotes or HTML's escapes."""
-    if not _DISGUISES.search(text):
+    if (text.isascii() and "&" not in text) or not _DISGUISES.search(text):
         return False
     plain = html.unescape(text.translate(_PLAIN))
     return bool(_headers(plain) - _headers(text))
