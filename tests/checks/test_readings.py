@@ -7,7 +7,7 @@ import pytest
 
 from lawspeaker.checks.readings import decoded
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.exchange import Scope, ToolCall
+from lawspeaker.exchange import Scope, Text, ToolCall
 from lawspeaker.finding import Finding
 from tests.checks.judged import answer
 
@@ -93,3 +93,58 @@ def test_decoding_is_bounded() -> None:
         assert judge("pattern", STOP, arguments)
         assert judge("secrets", {}, arguments)
     assert time.monotonic() - began < 10
+
+
+WRITTEN = [
+    r'{"command": "aws cloudtrail stop\u002dlogging"}',
+    r'{"command": "aws cloudtrail\tstop-logging"}',
+    r'["say", {"deep": ["aws cloudtrail stop\u002dlogging"]}]',
+    r'{"arguments": "{\"command\": \"aws cloudtrail stop\\u002dlogging\"}"}',
+    r'{"cut off": "aws cloudtrail stop\u002dlogging',
+    "\ufeff" + r'{"a\u0020b": 1, "command": "\ud83d\ude00 aws cloudtrail stop\u002dlogging \ud83d\ude00"}',
+    '{"many": [' + r'"\n", ' * 2000 + r'"aws cloudtrail stop\u002dlogging"]}',
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_structured_output_is_read_as_what_it_decodes_to(text: str) -> None:
+    (finding,) = KINDS["pattern"].prepare(STOP, "p").examine(answer(Text(text)), frozenset({"answer"}))
+    assert finding.outcome == "violated"
+    cut = text[finding.spans[0].start : finding.spans[0].end]
+    assert cut in (r"cloudtrail stop\u002dlogging", r"cloudtrail\tstop-logging", r"cloudtrail stop\\u002dlogging", text)
+
+
+def test_a_cut_leaves_structured_output_whole() -> None:
+    key = r"\u0041KIA" + KEY[4:]
+    text = '{"text": "one\\n' + key + '\\ud83d\\ude00", "n": 1}'
+    found = KINDS["secrets"].prepare({}, "p").examine(answer(Text(text)), frozenset({"answer"}))
+    (span,) = [finding.spans[0] for finding in found]
+    assert text[span.start : span.end] == key
+    assert json.loads(text[: span.start] + "[]" + text[span.end :]) == {"text": "one\n[]\U0001f600", "n": 1}
+
+
+def test_terraform_in_structured_output_is_terraform() -> None:
+    code = 'resource "aws_s3_bucket_acl" "a" {\n  bucket = "b"\n  acl    = "public-read"\n}\n'
+    check = KINDS["terraform"].prepare("public-storage", "p")
+    for text in (code, json.dumps({"code": code}), json.dumps([{"files": [{"text": code}]}])):
+        assert "violated" in {f.outcome for f in check.examine(answer(Text(text)), frozenset({"answer"}))}
+
+
+def test_other_forms_in_structured_output_are_read() -> None:
+    stack = {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"AccessControl": "PublicRead"}}}}
+    patch = "--- a/main.tf\n+++ b/main.tf\n@@ -1,2 +1,2 @@\n" + '-acl = "private"\n+acl = "public-read"\n'
+    check = KINDS["terraform"].prepare("public-storage", "p")
+    for text in (json.dumps({"yaml": json.dumps(stack)}), json.dumps({"patch": patch})):
+        found = check.examine(answer(Text(text)), frozenset({"answer"}))
+        assert {f.outcome for f in found} & {"violated", "inconclusive"}
+
+
+def test_many_escapes_take_time_in_proportion() -> None:
+    check = KINDS["pattern"].prepare(STOP, "p")
+    took = []
+    for size in (20_000, 80_000):
+        exchange = answer(Text('["' + r"\n" * size + '"' + r', "\n"' * size + "]"))
+        begun = time.process_time()
+        check.examine(exchange, frozenset({"answer"}))
+        took.append(time.process_time() - begun)
+    assert took[1] < 10 * took[0] + 0.2

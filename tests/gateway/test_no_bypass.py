@@ -25,6 +25,7 @@ def _calls(arguments: str) -> dict:
 LEAKS = {
     "in words": {"content": f"so: {WORD}!"},
     "in a call": _calls(json.dumps({"text": WORD})),
+    "in structured output": {"content": json.dumps({"a": WORD}).replace("f", "\\u0066")},
     "in the middle of words": {"content": "a " * 3000 + WORD + " b" * 3000},
 }
 
@@ -91,6 +92,16 @@ INPUTS = {
                 _HI,
                 {"role": "assistant", "tool_calls": [_CLEAN]},
                 {"role": "tool", "tool_call_id": "c1", "content": WORD},
+            ]
+        },
+    ),
+    "tool result that is JSON": (
+        CHAT,
+        {
+            "messages": [
+                _HI,
+                {"role": "assistant", "tool_calls": [_CLEAN]},
+                {"role": "tool", "tool_call_id": "c1", "content": json.dumps({"a": WORD}).replace("f", "\\u0066")},
             ]
         },
     ),

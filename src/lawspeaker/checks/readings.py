@@ -4,6 +4,10 @@ A tool call's arguments are JSON, and what runs is what they decode to: `stop\\u
 tool call is read as it stands and as its decoded strings. Those have no place of their own in the arguments, so their
 span is the whole part.
 
+Structured output, and what a tool returns, is JSON too, and whoever asked for it decodes it. So other text that begins
+as JSON does is read as it stands and, where one of its strings holds an escape, as what that string decodes to, with
+its place: a cut within a string leaves JSON whole.
+
 What looks for words or numbers reads the disguises of a text as well (`readings(…, disguises=True)`): its normal form,
 and what its codes say in their place, codes within codes included. Their places lead back to the text as it stands.
 """
@@ -16,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lawspeaker.checks.normal import Normal, normalised
+from lawspeaker.checks.normal import Normal, Pieces, normalised
 from lawspeaker.checks.payloads import decoded as decoded_codes
 from lawspeaker.checks.payloads import tagged
 from lawspeaker.exchange import Segment
@@ -31,6 +35,10 @@ _MAX_CODES: Final = 3
 # The forms of so many texts are kept, and of longer ones few: every check of a law reads the same texts.
 _LONG: Final = 20_000
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_BLANK: Final = " \t\r\n\ufeff"
+_LITERAL: Final = re.compile(r'"((?:[^"\\]|\\.)*+)', re.DOTALL)
+_HIGH, _LOW = "[dD][89abAB][0-9a-fA-F]{2}", "[dD][c-fC-F][0-9a-fA-F]{2}"
+_ONE_ESCAPE: Final = re.compile(rf"\\(?:u({_HIGH})\\u({_LOW})|u([0-9a-fA-F]{{4}})|(.))", re.DOTALL)
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -72,7 +80,8 @@ class Reading(msgspec.Struct, frozen=True):
 
 def readings(segment: Segment, *, disguises: bool = False) -> Iterator[Reading]:
     """The text of `segment`; for a tool call also its decoded strings, each alone and then together, since a command
-    may be a list of words and a secret a key and its value. With `disguises`, what it says in other forms too."""
+    may be a list of words and a secret a key and its value; for other JSON its strings that hold escapes. With
+    `disguises`, what it says in other forms too."""
     yield Reading(segment, segment.text, 0)
     if disguises:
         for form in forms(segment.text):
@@ -85,6 +94,47 @@ def readings(segment: Segment, *, disguises: bool = False) -> Iterator[Reading]:
         if disguises:
             for form in forms(together):
                 yield Reading(segment, form.text, None)
+    else:
+        yield from escaped(segment)
+
+
+def escaped(segment: Segment) -> Iterator[Reading]:
+    """The strings of a text that begins as JSON does, decoded, where that differs; very many are one text."""
+    others: list[str] = []
+    for number, form in enumerate(_escaped(Form(segment.text, ()))):
+        if number < _MAX_ALONE:
+            yield Reading(segment, form.text, 0, form)
+        else:
+            others.append(form.text)
+    if others:
+        yield Reading(segment, "\n".join(others), None)
+
+
+def _escaped(form: Form) -> Iterator[Form]:
+    text = form.text
+    if "\\" not in text or text.lstrip(_BLANK)[:1] not in ("{", "[", '"'):
+        return
+    for literal in _LITERAL.finditer(text):
+        if "\\" not in literal[1]:
+            continue
+        out, done = Pieces(), literal.start(1)
+        for escape in _ONE_ESCAPE.finditer(text, done, literal.end(1)):
+            out.copy(text, done, escape.start())
+            out.put(text, *escape.span(), _character(escape))
+            done = escape.end()
+        out.copy(text, done, literal.end(1))
+        plain = out.finished()
+        inner = Form(plain.text, (*form.steps, plain))
+        yield inner
+        if len(inner.steps) <= _MAX_NESTED:
+            yield from _escaped(inner)
+
+
+def _character(escape: re.Match[str]) -> str:
+    high, low, unit, sign = escape.groups()
+    if high:
+        return bytes.fromhex(high + low).decode("utf-16-be")
+    return chr(int(unit, 16)) if unit else _ESCAPES.get(sign, sign)
 
 
 def forms(text: str) -> tuple[Form, ...]:

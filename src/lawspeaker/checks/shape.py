@@ -128,7 +128,7 @@ def _depth(text: str) -> int:
 
 class ShapeKind:
     name: Final = "shape"
-    version: Final = "4"
+    version: Final = "5"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "minProperties": 1,

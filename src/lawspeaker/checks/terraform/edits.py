@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.patches import Patch, patched, patches
-from lawspeaker.checks.readings import decoded
+from lawspeaker.checks.readings import decoded, escaped
 from lawspeaker.exchange import Exchange, Scope, Segment, Text, ToolCall
 
 _ENDINGS: Final = (".tf", ".tofu")
@@ -57,8 +57,9 @@ def is_patch(text: str) -> bool:
 
 
 def _patches(segment: Segment) -> Iterator[Patch]:
-    """The patches in a text, or in the strings of a tool call."""
-    texts = decoded(segment.text)[0] if segment.scope == "tool_call" else [segment.text]
+    """The patches in a text and, where it is JSON, in its strings; in the strings of a tool call alone."""
+    called = segment.scope == "tool_call"
+    texts = decoded(segment.text)[0] if called else [segment.text, *(each.text for each in escaped(segment))]
     found = [patch for text in texts for patch in patches(text) if patch.path.endswith(_ENDINGS)]
     yield from list(dict.fromkeys(found))[:_MAX_PATCHES]
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.fences import fenced
-from lawspeaker.checks.readings import Reading, readings
+from lawspeaker.checks.readings import Reading, escaped, readings
 from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.terraform.commands import command_module
 from lawspeaker.checks.terraform.drawn import Drawn, Reader
@@ -90,11 +90,13 @@ def _has_tool(text: str) -> bool:
 
 
 def _places(segment: Segment, texts: list[str]) -> list[Reading]:
-    """The texts of a tool call; else the fenced blocks where one has such code, else all of it."""
+    """The texts of a tool call; else the fenced blocks where one has such code, else all of it, and its strings where
+    it is JSON."""
     if segment.scope == "tool_call":
         return [Reading(segment, text, None) for text in texts]
     blocks = [Reading(segment, segment.text[block.start : block.end], block.start) for block in fenced(segment.text)]
-    return blocks if any(_languages(block.text) for block in blocks) else [Reading(segment, segment.text, 0)]
+    here = blocks if any(_languages(block.text) for block in blocks) else [Reading(segment, segment.text, 0)]
+    return [*here, *escaped(segment)]
 
 
 def _languages(text: str) -> list[str]:

@@ -121,7 +121,7 @@ def _well(fine: Sequence[Verdict]) -> str:
 
 class TerraformKind:
     name: Final = "terraform"
-    version: Final = "6"
+    version: Final = "7"
     schema: Final[Mapping[str, object]] = {
         "description": "Ids of rules.",
         "anyOf": [{"enum": list(RULES)}, {"type": "array", "minItems": 1, "items": {"enum": list(RULES)}}],

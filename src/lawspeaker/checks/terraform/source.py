@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from lawspeaker.checks.fences import fenced
-from lawspeaker.checks.readings import Reading, decoded
+from lawspeaker.checks.readings import Reading, decoded, escaped
 from lawspeaker.checks.terraform.drawn import Drawn
 from lawspeaker.checks.terraform.edits import edited, is_patch
 from lawspeaker.checks.terraform.foreign import DIFF, JSON, Foreign, foreign, ordered
@@ -157,6 +157,10 @@ def _sources(segment: Segment) -> Iterator[Reading]:
             yield Reading(segment, inner, block.start)
         end = block.end
     yield from _raw(segment, text, end, len(text))
+    for reading in escaped(segment):
+        words = _bare(reading.text)
+        if HEADER.search(words) and not is_patch(reading.text):
+            yield Reading(segment, words, reading.start, reading.form)
 
 
 def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Reading]:
@@ -185,7 +189,8 @@ def _programs(sources: Sequence[Reading]) -> list[tuple[Reading, ...]]:
 
 def _foreign(segment: Segment) -> Iterator[Foreign | Drawn]:
     whole = span_of(segment, 0, len(segment.text))
-    texts = [segment.text, *_texts(segment.text)] if segment.scope == "tool_call" else [segment.text]
+    strings = _texts(segment.text) if segment.scope == "tool_call" else [each.text for each in escaped(segment)]
+    texts = [segment.text, *strings]
     if any(map(_is_disguised, texts)):
         yield Foreign("Terraform in disguise (hidden or look-alike characters)", whole)
     if _is_file(segment) and segment.name.endswith((".tf.json", ".tofu.json", ".tfvars.json")):
