@@ -48,6 +48,7 @@ def keyed(key: str) -> str:
         (LISTEN + "{tls: {certificate: a}}\n", "lawspeaker.yaml:3:15: tls without 'key'"),
         (LISTEN + "{tls: cert.pem}\n", "expected tls, found text"),
         (LISTEN + "{plain_text: 1}\n", "expected true or false"),
+        (f"routes:\n{ROUTE}workers: 0\n", "lawspeaker.yaml:3:10: expected a whole number from 1 to 64"),
         (tenants("kyes: []"), "lawspeaker.yaml:4:18: unknown field 'kyes' in a tenant; did you mean 'keys'?"),
         (tenants("routes: [b]"), "lawspeaker.yaml:4:27: no route is called 'b'"),
         (tenants("routes: [a, a]"), "the route 'a' is here twice"),

@@ -4,7 +4,8 @@
         receipt = await log.append(opened(facts={...}), {"request": "..."})
 
 One process holds the log, by a lock on `log/writer.lock` that the kernel takes back when the process dies. Any other
-process that opens the same home appends through the holder's `writer.sock`, and takes its place when it has gone.
+process that opens the same home appends through the holder's `writer.sock`, and takes its place when it has gone. One
+that is opened with `may_hold=False` never does: it waits until there is a holder again.
 """
 
 import asyncio
@@ -67,8 +68,9 @@ class _Closing:
 class Log(_Closing):
     """The log under a home. Made by `open_log`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, may_hold: bool = True) -> None:
         self.home = home
+        self._may_hold = may_hold
         self._writer: Writer | None = None
         self._lock = -1
         self._server: asyncio.Server | None = None
@@ -85,6 +87,17 @@ class Log(_Closing):
     def failed(self) -> str:
         """Why the writer in this process has stopped; empty while it works."""
         return self._writer.failed if self._writer else ""
+
+    async def trouble(self) -> str:
+        """Why the log takes no records, whichever process holds it; empty while it does."""
+        if self._writer:
+            return self._writer.failed
+        try:
+            return await remote.ask_state(self._socket)
+        except remote.HolderGoneError:
+            return "" if self._may_hold else "no process holds the audit log"  # else the next record takes its place
+        except LogError as error:
+            return str(error)
 
     async def append(self, record: Record, texts: Mapping[str, str]) -> Receipt:
         """See `AsyncLog.append`."""
@@ -125,7 +138,7 @@ class Log(_Closing):
     async def join(self) -> None:
         """Become the writer if nobody is."""
         async with self._joining:
-            lock = None if self._writer or self._closed else lock_writer(self.home)
+            lock = None if self._writer or self._closed or not self._may_hold else lock_writer(self.home)
             if lock is None:
                 return
             try:
@@ -136,7 +149,7 @@ class Log(_Closing):
                     os.close(lock)
             try:
                 with storage.errors(self._socket):
-                    self._server = await remote.serve(self._socket, self._serve)
+                    self._server = await remote.serve(self._socket, self._serve, self._state)
             except LogError:
                 await self.close()
                 raise
@@ -146,6 +159,9 @@ class Log(_Closing):
         if self._writer is None:
             raise LogError("the audit log is closed")
         return await self._writer.append(entry)
+
+    def _state(self) -> str:
+        return self._writer.failed if self._writer else "the audit log is closed"
 
     @property
     def _socket(self) -> Path:
@@ -175,9 +191,9 @@ class MemoryLog(_Closing):
         await self._writer.close()
 
 
-async def open_log(home: Path) -> Log:
+async def open_log(home: Path, *, may_hold: bool = True) -> Log:
     """Open the log under `home`, made if there is none; raises `LogError` if it cannot be written or trusted."""
-    log = Log(home)
+    log = Log(home, may_hold=may_hold)
     await log.join()
     return log
 

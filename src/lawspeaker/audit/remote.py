@@ -33,11 +33,11 @@ class HolderGoneError(Exception):
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Texts travel as bytes, since JSON has no lone surrogates."""
+    """Texts travel as bytes, since JSON has no lone surrogates. Without a record it asks whether records are taken."""
 
-    record: Record
-    texts: dict[str, bytes]
-    again: bool
+    record: Record | None
+    texts: dict[str, bytes] = {}
+    again: bool = False
 
 
 class _Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,8 +45,9 @@ class _Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
 
 
-async def serve(path: Path, append: Append) -> asyncio.Server:
-    """Listen at `path`. The caller holds the lock, so a socket that lies there is left over."""
+async def serve(path: Path, append: Append, state: Callable[[], str]) -> asyncio.Server:
+    """Listen at `path`. The caller holds the lock, so a socket that lies there is left over. `state` says why records
+    are not taken, and nothing while they are."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     with _short(path) as address:
@@ -57,7 +58,7 @@ async def serve(path: Path, append: Append) -> asyncio.Server:
         # A peer that goes away while it is served has chosen not to hear the answer.
         with suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                answer = await _respond(reader, writer, append)
+                answer = await _respond(reader, writer, append, state)
                 _send(writer, msgspec.json.encode(answer))
                 await writer.drain()
         writer.close()
@@ -68,14 +69,26 @@ async def serve(path: Path, append: Append) -> asyncio.Server:
 async def ask(path: Path, entry: Entry) -> Receipt:
     """Append through the holder; raises `LogError` where it refuses, `HolderGoneError` where there is none."""
     texts = {name: text_bytes(text) for name, text in entry.texts.items()}
-    request = msgspec.json.encode(_Request(entry.record, texts, entry.again))
+    answer = await _exchange(path, _Request(entry.record, texts, entry.again))
+    if answer.receipt is None:
+        raise LogError(answer.error)
+    return answer.receipt
+
+
+async def ask_state(path: Path) -> str:
+    """Why the holder takes no records; empty while it does. Raises as `ask` does."""
+    return (await _exchange(path, _Request(None))).error
+
+
+async def _exchange(path: Path, request: _Request) -> _Answer:
+    data = msgspec.json.encode(request)
     try:
         async with asyncio.timeout(PATIENCE):
             with _short(path) as address:
                 reader, writer = await asyncio.open_unix_connection(address)
             try:
-                _send(writer, request)
-                answer = msgspec.json.decode(await _receive(reader), type=_Answer)
+                _send(writer, data)
+                return msgspec.json.decode(await _receive(reader), type=_Answer)
             finally:
                 writer.close()
     except TimeoutError as error:
@@ -84,16 +97,17 @@ async def ask(path: Path, entry: Entry) -> Receipt:
         raise HolderGoneError from error
     except msgspec.DecodeError as error:
         raise LogError(f"{path}: the process that holds the audit log gave an unreadable answer") from error
-    if answer.receipt is None:
-        raise LogError(answer.error)
-    return answer.receipt
 
 
-async def _respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, append: Append) -> _Answer:
+async def _respond(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, append: Append, state: Callable[[], str]
+) -> _Answer:
     if not _is_own(writer):
         return _Answer(error="the audit log belongs to another user")
     try:
         request = msgspec.json.decode(await _receive(reader), type=_Request)
+        if request.record is None:
+            return _Answer(error=state())
         texts = {name: data.decode("utf-8", "surrogatepass") for name, data in request.texts.items()}
         return _Answer(await append(Entry(request.record, texts, request.again)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,21 +12,15 @@ import msgspec
 import uvloop
 
 from lawspeaker.access import Keyring
-from lawspeaker.audit.log import AsyncLog, open_log
 from lawspeaker.cli.context import LASTING, Finite, constitution_option, home, inert, load_law, page, words
-from lawspeaker.errors import InputError, ModelConfigError
-from lawspeaker.gateway.app import Gateway
+from lawspeaker.errors import InputError
 from lawspeaker.gateway.binding import Binding, Bound, bind
 from lawspeaker.gateway.config import RouteConfig
-from lawspeaker.gateway.deployment import Deployment, load_config
-from lawspeaker.gateway.keys import by_key, for_metrics
-from lawspeaker.gateway.routes import Route, Routes, anybody, route_name
-from lawspeaker.gateway.scrape import Scrape, everybody
-from lawspeaker.gateway.server import serve
-from lawspeaker.govern import Governor
-from lawspeaker.metrics import Metrics
-from lawspeaker.models.address import open_model
-from lawspeaker.models.base import Model, Sampling
+from lawspeaker.gateway.deployment import MOST_WORKERS, Deployment, load_config
+from lawspeaker.gateway.routes import route_name
+from lawspeaker.gateway.running import Plan, hold_log, run
+from lawspeaker.gateway.workers import Post, Supervisor
+from lawspeaker.metrics import Board
 
 _EXAMPLE = "Write Terraform for an S3 bucket that holds our invoices."
 
@@ -60,6 +55,9 @@ _OF_BINDING = {
 @click.option("--allowed-host", "hosts", multiple=True, metavar="NAME", help="A name that clients call this server by.")
 @click.option("--metrics-bind", default="", metavar="HOST:PORT", help="Serve /metrics there, and nowhere else.")
 @click.option(
+    "--workers", type=click.IntRange(1, MOST_WORKERS), default=1, show_default=True, help="Processes that serve."
+)
+@click.option(
     "--escalations-last", "lasts", type=LASTING, default="7d", show_default=True, help="Then they are refused for good."
 )
 @click.option("--timeout", type=Finite(0.1, 3600), default=60.0, show_default=True, help="Seconds per model call.")
@@ -81,6 +79,7 @@ def command(
     plain_text: bool,
     hosts: tuple[str, ...],
     metrics_bind: str,
+    workers: int,
     lasts: int,
     timeout: float,
 ) -> int:
@@ -98,11 +97,18 @@ def command(
     with Keyring(home()) as keyring:
         if config is not None:
             keyring.settle(deployment.keys)
-        with (
-            contextlib.closing(_bound(_binding(ctx, deployment), keyring)) as bound,
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        ):
-            runner.run(_serve(bound, keyring, deployment, lasts, require_key))
+        bound = _bound(_binding(ctx, deployment), keyring)
+        made = keyring.keys()
+    keys = require_key or bound.open or deployment.tenants is not None or any(not key.metrics for key in made)
+    count = workers if _is_given(ctx, "workers") or deployment.workers is None else deployment.workers
+    plan = Plan(deployment, bound, home(), keys, lasts, Board(count) if count > 1 else None)
+    tell = functools.partial(_tell, bound, deployment, keys)
+    with contextlib.closing(bound):
+        if count > 1:
+            _supervised(plan, count, tell)
+        else:
+            with _loop() as runner:
+                runner.run(run(plan, tell))
     words().print("stopped")
     return 0
 
@@ -131,59 +137,24 @@ def _bound(binding: Binding, keyring: Keyring) -> Bound:
     return bind(binding, clients=any(not key.metrics for key in valid), scrapers=any(key.metrics for key in valid))
 
 
-async def _serve(bound: Bound, keyring: Keyring, deployment: Deployment, lasts: int, require_key: bool) -> None:
-    made = keyring.keys()
-    keys = require_key or bound.open or deployment.tenants is not None or any(not key.metrics for key in made)
-    opened: dict[str, Model] = {}
-    try:
-        for route in deployment.every_route:
-            _open(route, opened)
-        async with await open_log(home()) as log:
-            routes = _routes(deployment, opened, log)
-            metrics, who = Metrics(), by_key(keyring) if keys else anybody
-            scraped = not bound.open and bound.scraped is None
-            gateway = Gateway(routes, who, log, metrics, bound.hosts, scraped=scraped, lasts=lasts)
-            scrape = Scrape(metrics, bound.scrapers, for_metrics(keyring) if bound.guarded else everybody)
-            await serve(gateway, scrape, bound, functools.partial(_tell, bound, deployment, keys))
-    finally:
-        for each in opened.values():
-            await each.close()
+def _loop() -> asyncio.Runner:
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-def _open(route: RouteConfig, opened: dict[str, Model]) -> None:
-    """Open the models of `route`; what is wrong with one is said with its place, if it has one."""
-    for part, address in (("model", route.model), ("critic", route.critic), ("judge", route.judge)):
-        if address is None or address in opened:
-            continue
-        try:
-            opened[address] = open_model(address)
-        except ModelConfigError as error:
-            if part not in route.places:
-                raise
-            raise route.places[part].error(str(error)) from None
+def _supervised(plan: Plan, workers: int, tell: Callable[[], None]) -> None:
+    """One process owns the log and `workers` others serve."""
 
+    def hold(post: Post) -> None:
+        with _loop() as runner:
+            runner.run(hold_log(plan.home, post))
 
-def _routes(deployment: Deployment, opened: dict[str, Model], log: AsyncLog) -> Routes:
-    made = {id(each): Route(each.name, _governor(each, opened, log)) for each in deployment.every_route}
-    shared = {name: made[id(route)] for name, route in deployment.routes.items()}
-    if deployment.tenants is None:
-        return Routes(shared)
-    own = {each.name: {name: made[id(route)] for name, route in each.routes.items()} for each in deployment.tenants}
-    return Routes(shared, own)
+    def work(place: int, post: Post) -> None:
+        with _loop() as runner:
+            runner.run(run(plan, post.ready, place, post.life))
 
-
-def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Governor:
-    return Governor(
-        route.law,
-        opened[route.model],
-        opened[route.critic],
-        log,
-        judge=opened[route.judge] if route.judge else None,
-        sampling=Sampling(timeout=route.timeout),
-        rounds=route.rounds,
-        shadow=route.shadow,
-        waivers=route.waivers,
-    )
+    each = [functools.partial(work, place) for place in range(workers)]
+    say, close = words().print, plan.bound.close
+    Supervisor(hold, each, ready=tell, say=lambda text: say(f"[yellow]{text}[/]"), close=close).run()
 
 
 def _tell(bound: Bound, deployment: Deployment, needs_key: bool) -> None:

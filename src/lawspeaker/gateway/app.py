@@ -76,7 +76,7 @@ class Gateway:
             await asgi.whole(send, 200, b'{"status":"ok"}')
             return
         if path == "/readyz" and method == "GET":
-            down = bool(self._log.failed)  # without a log nothing is answered
+            down = bool(await self._log.trouble())  # without a log nothing is answered
             await asgi.whole(send, 503 if down else 200, b'{"status":"no log"}' if down else b'{"status":"ok"}')
             return
         headers = _once(scope["headers"])

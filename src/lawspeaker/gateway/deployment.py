@@ -7,6 +7,7 @@
       plain_text: false
       allowed_hosts: [llm.example.com]
       metrics: 127.0.0.1:9464
+    workers: 4                   # processes that serve, default 1
     routes: […]                  # see `config`
     tenants: […]                 # see `tenants`; where there are some, nobody else is served
 
@@ -27,7 +28,8 @@ from lawspeaker.errors import InputError
 from lawspeaker.gateway.config import RouteConfig, number, read_routes
 from lawspeaker.gateway.tenants import TenantConfig, read_tenants
 
-_FIELDS: Final = ("listen", "routes", "tenants")
+_FIELDS: Final = ("listen", "workers", "routes", "tenants")
+MOST_WORKERS: Final = 64
 _LISTEN: Final = ("host", "port", "tls", "plain_text", "allowed_hosts", "metrics")
 
 
@@ -38,6 +40,7 @@ class Deployment(msgspec.Struct, frozen=True):
     routes: dict[str, RouteConfig]
     tenants: tuple[TenantConfig, ...] | None = None
     listen: dict[str, object] = {}
+    workers: int | None = None
 
     @property
     def every_route(self) -> tuple[RouteConfig, ...]:
@@ -75,7 +78,9 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Depl
     tenants = read_tenants(found["tenants"], routes, path, environment) if "tenants" in found else None
     if tenants is not None and not tenants:
         raise found["tenants"].place.error("the list is empty; name at least one tenant")
-    return Deployment(routes, tenants, _listen(found["listen"], path.parent) if "listen" in found else {})
+    listen = _listen(found["listen"], path.parent) if "listen" in found else {}
+    workers = int(number(found["workers"], 1, MOST_WORKERS, whole=True)) if "workers" in found else None
+    return Deployment(routes, tenants, listen, workers)
 
 
 def _listen(node: Node, folder: Path) -> dict[str, object]:

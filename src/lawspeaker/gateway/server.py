@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,8 +18,11 @@ from lawspeaker.gateway.scrape import Scrape
 _END: Final = 20  # seconds that answers in the making have when the server is told to stop
 
 
-async def serve(gateway: Gateway, scrape: Scrape, bound: Bound, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM; what is being answered then is answered. The counters are answered to the end."""
+async def serve(
+    gateway: Gateway, scrape: Scrape, bound: Bound, ready: Callable[[], None], life: int | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; what is being answered then is answered, unless a second one comes. With `life`,
+    as one of a supervisor's: until SIGTERM or the end of `life`, and SIGQUIT ends it at once."""
     main = _Server(_config(gateway, bound.secured))
     servers = [main]
     runs = [main.serve(sockets=[bound.sock])]
@@ -29,14 +32,30 @@ async def serve(gateway: Gateway, scrape: Scrape, bound: Bound, ready: Callable[
         runs.append(counters.serve(sockets=[bound.scraped]))
     servers[-1].ready = ready
 
+    _end_when_told(servers, life)
+    await asyncio.gather(*runs)
+
+
+def _end_when_told(servers: Sequence["_Server"], life: int | None) -> None:
+    loop = asyncio.get_running_loop()
+
     def stop() -> None:
         for server in servers:
             server.stop()
 
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop)
-    await asyncio.gather(*runs)
+    if life is None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, stop)
+        return
+
+    def end() -> None:  # is said more than once: by the supervisor, by whoever signals a whole group, by its going
+        loop.remove_reader(life)
+        for server in servers:
+            server.should_exit = True
+
+    loop.add_reader(life, end)
+    loop.add_signal_handler(signal.SIGTERM, end)
+    loop.add_signal_handler(signal.SIGQUIT, stop)
 
 
 def _config(app: Gateway | Scrape, secured: ssl.SSLContext | None) -> uvicorn.Config:
