@@ -4,8 +4,9 @@ Only this module knows every stage. No receipt, no response: the answer leaves `
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -36,6 +37,7 @@ _MOST_IDS: Final = 100
 _MOST_FINDINGS: Final = 60
 _MOST_STEPS: Final = 60
 _TELLING: Final = ("violated", "inconclusive")
+_T = TypeVar("_T")
 
 
 class Governed(msgspec.Struct, frozen=True):
@@ -99,8 +101,31 @@ class Governor(msgspec.Struct, frozen=True):
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
+        return await self._in_force()._govern(exchange, subject or new_id(), terms)
+
+    async def pass_on(
+        self, exchange: Exchange, forward: Callable[[], Awaitable[_T]], *, subject: str
+    ) -> tuple[Governed, _T | None]:
+        """Govern a request whose answer has no words: it is judged, and `forward` is called where the law releases it
+        (in shadow, always); None where it was not. Raises as `govern` does."""
+        return await self._in_force()._pass_on(exchange, forward, subject)
+
+    def _in_force(self) -> "Governor":
+        """With the waivers that have not expired."""
         in_force = tuple(waiver for waiver in self.waivers if waiver.expires > time.time())
-        return await msgspec.structs.replace(self, waivers=in_force)._govern(exchange, subject or new_id(), terms)
+        return msgspec.structs.replace(self, waivers=in_force)
+
+    async def _pass_on(
+        self, exchange: Exchange, forward: Callable[[], Awaitable[_T]], subject: str
+    ) -> tuple[Governed, _T | None]:
+        await self._opened(exchange, subject, PLAIN)
+        screened = await self._assess(exchange, "request")
+        made = None
+        if self.shadow or decide(screened.findings, self.constitution).action == "release":
+            async with self._recorded(subject):
+                made = await forward()
+        judged = Corrected(exchange, screened.findings, (screened,), revised=False)
+        return await self._close(subject, judged, exchange if self.shadow else None), made
 
     async def _govern(self, exchange: Exchange, subject: str, terms: Terms) -> Governed:
         await self._opened(exchange, subject, terms)
@@ -134,17 +159,23 @@ class Governor(msgspec.Struct, frozen=True):
         if exchange.has_answer:
             return exchange, ()
         self.observe("draft")
-        try:
-            with boundary("the model"):
-                completion = await self.model.complete(exchange.messages, self.sampling, terms)
-        except LawspeakerError as error:
-            await self._append("failed", subject, {"during": "draft"}, {"error": str(error)})
-            raise
+        async with self._recorded(subject):
+            completion = await self.model.complete(exchange.messages, self.sampling, terms)
         draft = Draft(
             completion.text, completion.model, self.sampling, completion.finish, completion.usage, completion.stopped_by
         )
         answer = Message("assistant", completion.parts)
         return Exchange((*exchange.messages, answer)), (draft,)
+
+    @asynccontextmanager
+    async def _recorded(self, subject: str) -> AsyncIterator[None]:
+        """What the model fails in is on record before anybody is told."""
+        try:
+            with boundary("the model"):
+                yield
+        except LawspeakerError as error:
+            await self._append("failed", subject, {"during": "draft"}, {"error": str(error)})
+            raise
 
     async def _assess(self, exchange: Exchange, of: str) -> Assessment:
         self.observe(f"checks: {of}")

@@ -23,7 +23,13 @@ async def served(answer: Answer) -> AsyncIterator[str]:
         return await reply if asyncio.iscoroutine(reply) else reply
 
     app = web.Application()
-    for path in ("/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1beta/openai/chat/completions"):
+    for path in (
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/v1/messages",
+        "/v1beta/openai/chat/completions",
+        "/v1/embeddings",
+    ):
         app.router.add_post(path, handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()

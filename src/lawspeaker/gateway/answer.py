@@ -1,7 +1,8 @@
 """One request through the core: every choice is governed by itself, and nothing is said that was not decided."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -15,7 +16,7 @@ from lawspeaker.gateway.keys import Metered
 from lawspeaker.gateway.neutral import Asked, Outcome
 from lawspeaker.gateway.routes import Client, Route
 from lawspeaker.govern import Governed, Governor
-from lawspeaker.models.base import Model, Terms, Usage
+from lawspeaker.models.base import Model, Sampling, Terms, Usage
 from lawspeaker.models.wire import NotTakenError
 
 _MOST_TOKENS: Final = 1_000_000
@@ -67,7 +68,8 @@ def check_taken(asked: Asked, model: Model, calls: Mapping[str, str]) -> None:
 
 async def answer(asked: Asked, route: Route, client: Client, ids: Sequence[str]) -> list[Outcome]:
     """The outcome of each choice; `ids` are their subjects in the log. Raises `RequestError`."""
-    governor = _governor(asked, route.governor, client)
+    sampling = _sampling(asked, route.governor.sampling)
+    governor = msgspec.structs.replace(governing(route.governor, client), sampling=sampling)
     tasks = [asyncio.ensure_future(_one(governor, asked, id)) for id in ids]
     try:
         return list(await asyncio.gather(*tasks))
@@ -81,11 +83,14 @@ def subjects(asked: Asked) -> list[str]:
     return [new_id() for _ in range(asked.count)]
 
 
-def _governor(asked: Asked, governor: Governor, client: Client) -> Governor:
+def _sampling(asked: Asked, deployed: Sampling) -> Sampling:
     wanted = {"max_tokens": asked.max_tokens, "temperature": asked.temperature, "seed": asked.seed}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    sampling = msgspec.structs.replace(governor.sampling, **given)
-    governor = msgspec.structs.replace(governor, sampling=sampling, tenant=client.tenant, client=client.id)
+    return msgspec.structs.replace(deployed, **{name: value for name, value in wanted.items() if value is not None})
+
+
+def governing(governor: Governor, client: Client) -> Governor:
+    """`governor` for `client`: under its name, and on its account."""
+    governor = msgspec.structs.replace(governor, tenant=client.tenant, client=client.id)
     if client.spend is None:
         return governor
     model, critic = Metered(governor.model, client.spend), Metered(governor.critic, client.spend)
@@ -94,8 +99,16 @@ def _governor(asked: Asked, governor: Governor, client: Client) -> Governor:
 
 
 async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
-    try:
+    with told(id):
         governed = await governor.govern(asked.exchange, subject=id, terms=asked.terms)
+    return msgspec.structs.replace(_outcome(governed, id), waived=governed.waived)
+
+
+@contextmanager
+def told(id: str) -> Iterator[None]:
+    """What fails behind the gateway while `id` is governed, in words for whoever asked. Raises `RequestError`."""
+    try:
+        yield
     except NotTakenError as error:
         words = f"the model behind this route takes no {error.parameter} (decision {id})"
         raise bad(words, code="unsupported_parameter") from None
@@ -108,7 +121,6 @@ async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
         raise RequestError(503, f"the audit log takes no records, so nothing is answered (decision {id})") from None
     except BoundaryError:
         raise RequestError(500, f"the answer could not be judged, so there is none (decision {id})") from None
-    return msgspec.structs.replace(_outcome(governed, id), waived=governed.waived)
 
 
 def _outcome(governed: Governed, id: str) -> Outcome:

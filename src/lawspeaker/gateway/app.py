@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lawspeaker.audit.log import Log
+from lawspeaker.audit.record import new_id
 from lawspeaker.errors import LawspeakerError, boundary
-from lawspeaker.gateway import asgi
+from lawspeaker.gateway import asgi, embeddings
 from lawspeaker.gateway.answer import answer, check, check_taken, subjects
 from lawspeaker.gateway.asgi import Receive, Scope, Send
 from lawspeaker.gateway.binding import Hosts, hostname
@@ -88,6 +89,9 @@ class Gateway:
         if path in SURFACES:
             _want("POST", method)
             await self._ask(headers, receive, send, surface, client)
+        elif path == "/v1/embeddings":
+            _want("POST", method)
+            await self._embed(headers, receive, send, client)
         elif path == "/v1/messages/count_tokens":
             _want("POST", method)
             await self._count(headers, receive, send, client)
@@ -108,6 +112,28 @@ class Gateway:
             asked, counted = count(body)
             self._routes.find(asked.model, client)
             await asgi.whole(send, 200, counted)
+
+    async def _embed(self, headers: Headers, receive: Receive, send: Send, client: Client) -> None:
+        body = await _body(headers, receive)
+        if body is None:
+            return
+        asked = embeddings.read(body)
+        route = self._routes.find(asked.model, client)
+        id, begun = new_id(), time.monotonic()
+        labels = {"surface": "embeddings", "route": route.name, "tenant": client.tenant}
+        try:
+            outcome, answer = await embeddings.embed(asked, route, client, id)
+            self._tally([outcome], labels)
+        except RequestError as error:
+            self._metrics.add("lawspeaker_answers_total", 1, outcome="failed", **labels)
+            await refuse(send, _CHAT, error, [id])
+            return
+        finally:
+            self._metrics.add("lawspeaker_seconds_total", time.monotonic() - begun, **labels)
+        if outcome.refusal:
+            await refuse(send, _CHAT, embeddings.refused(outcome), [id])
+        else:
+            await asgi.whole(send, 200, answer, headers=((DECISION, id.encode()),))
 
     async def _ask(self, headers: Headers, receive: Receive, send: Send, surface: Surface, client: Client) -> None:
         body = await _body(headers, receive)
@@ -135,11 +161,14 @@ class Gateway:
         elif work.exception() is not None:
             self._metrics.add("lawspeaker_answers_total", 1, outcome="failed", **labels)
         else:
-            for outcome in work.result():
-                self._metrics.add("lawspeaker_answers_total", 1, outcome=outcome.action, **labels)
-                for principle in outcome.waived:
-                    self._metrics.add("lawspeaker_waived_total", 1, principle=principle, **labels)
+            self._tally(work.result(), labels)
         self._metrics.add("lawspeaker_seconds_total", seconds, **labels)
+
+    def _tally(self, outcomes: Sequence[Outcome], labels: Mapping[str, str]) -> None:
+        for outcome in outcomes:
+            self._metrics.add("lawspeaker_answers_total", 1, outcome=outcome.action, **labels)
+            for principle in outcome.waived:
+                self._metrics.add("lawspeaker_waived_total", 1, principle=principle, **labels)
 
     def _check_host(self, headers: Headers) -> None:
         """A page in a browser that had its own name point here speaks to another host than it says."""

@@ -12,6 +12,7 @@ import msgspec
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, ToolCall, ToolResult
 from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Terms, Tool, Usage
+from lawspeaker.models.embeddings import Embedding, Vectors
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import NotTakenError, Wire
@@ -81,6 +82,7 @@ class OpenAICompatible(Remote):
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         wire = Wire(name, url, "Chat Completions", key, headers, _OPTIONAL)
         super().__init__(wire, {"base": base, "model": model})
+        self._embedding = Embedding(name, base, model, key, headers)
         self._reasons = reasons
         self._limit = "max_completion_tokens" if reasons else "max_tokens"
 
@@ -108,6 +110,14 @@ class OpenAICompatible(Remote):
             [step.token for step in choice.logprobs.content],
             options,
         )
+
+    async def embed(self, texts: Sequence[str], timeout: float, how: Mapping[str, object]) -> Vectors:
+        """See `Embedder`."""
+        return await self._embedding.embed(texts, timeout, how)
+
+    async def close(self) -> None:
+        await self._embedding.close()
+        await super().close()
 
     async def _ask(
         self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool], needed: Mapping[str, object]

@@ -55,15 +55,22 @@ class NotTakenError(RejectedError):
 class Wire:
     """`POST <url>` for the model that messages call `name`, in the JSON form that is called `form`.
 
-    `optional` names the parameters that may be left out.
+    `optional` names the parameters that may be left out; a reply has `largest` bytes at most.
     """
 
     def __init__(
-        self, name: str, url: str, form: str, key: str | None, headers: Mapping[str, str], optional: frozenset[str]
+        self,
+        name: str,
+        url: str,
+        form: str,
+        key: str | None,
+        headers: Mapping[str, str],
+        optional: frozenset[str],
+        largest: int = _MAX_REPLY,
     ) -> None:
         self.name, self.url, self.form = name, url, form
         self.left_out: set[str] = set()  # parameters that the server said the model does not take
-        self._key, self._headers, self._optional = key, headers, optional
+        self._key, self._headers, self._optional, self._largest = key, headers, optional, largest
         self._instead: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -193,11 +200,11 @@ class Wire:
         async for chunk in response.content.iter_chunked(65536):
             received += len(chunk)
             try:
-                data += unzip.decompress(chunk, _MAX_REPLY + 1 - len(data)) if unzip else chunk
+                data += unzip.decompress(chunk, self._largest + 1 - len(data)) if unzip else chunk
             except zlib.error:
                 raise ModelError(f"{self.name}: the reply of {self.url} cannot be decompressed") from None
-            if max(len(data), received) > _MAX_REPLY:
-                raise ModelError(f"{self.name}: the reply of {self.url} is larger than {_MAX_REPLY} bytes")
+            if max(len(data), received) > self._largest:
+                raise ModelError(f"{self.name}: the reply of {self.url} is larger than {self._largest} bytes")
         return bytes(data)
 
     def _accepted(self, status: int, data: bytes) -> bytes:
