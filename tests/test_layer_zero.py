@@ -19,6 +19,10 @@ def test_canonical_form_is_sorted_and_has_no_floats() -> None:
     assert canonical({"b": 1.5, "a": [True, None, "é"]}) == '{"a":[true,null,"é"],"b":"1.5"}'.encode()
     with pytest.raises(ValueError, match="finite"):
         canonical({"x": math.nan})
+    for hidden in (0.5, [[{"a": [0.5]}]], (1, (0.5,)), {"a": {"b": 0.5}}):
+        assert b'"0.5"' in canonical({"x": hidden})
+    with pytest.raises(ValueError, match="finite"):
+        canonical([1, {"x": [{"y": math.inf}]}])
 
 
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.integers(-9, 9))))

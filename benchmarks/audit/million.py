@@ -15,7 +15,9 @@ from pathlib import Path
 
 from durable_records import FACTS, TEXTS
 
-from lawspeaker.audit.ledger import LARGEST_BATCH, Entry, open_ledger
+from lawspeaker.audit.admission import Entry
+from lawspeaker.audit.ledger import LARGEST_BATCH
+from lawspeaker.audit.opening import open_ledger
 from lawspeaker.audit.reader import LogReader, read_vkeys
 from lawspeaker.audit.record import opened
 from lawspeaker.audit.verify import verify
@@ -31,12 +33,10 @@ def fill(home: Path, count: int, texts: dict[str, str]) -> str:
         for outcome in ledger.commit(batch):
             if isinstance(outcome, LogError):
                 raise outcome
-        ledger.publish()
         done += len(batch)
         if not half and 2 * done >= count:
             with LogReader(home) as reader:
                 half = reader.checkpoint
-    ledger.publish_head()
     ledger.close()
     return half
 

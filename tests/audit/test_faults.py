@@ -122,6 +122,31 @@ def test_a_database_that_cannot_be_written_any_more_stops_the_writer(tmp_path):
     assert verify(tmp_path).ok
 
 
+def test_a_log_that_can_no_longer_be_published_takes_nothing_more(tmp_path):
+    async def run() -> list[str]:
+        async with await open_log(tmp_path) as log:
+            kept = [receipt.id for receipt in await append_some(log, 2)]
+            shutil.rmtree(tmp_path / "log" / "tile", ignore_errors=True)
+            (tmp_path / "log" / "tile").write_text("in the way")
+            for _ in range(300):
+                try:
+                    kept.append((await log.append(opened(), {})).id)
+                    await asyncio.sleep(0.01)
+                except LogError as error:
+                    assert "log/tile" in str(error)
+                    return kept
+            return []
+
+    kept = asyncio.run(run())
+    assert len(kept) > 2
+    (tmp_path / "log" / "tile").unlink()
+    make_log(tmp_path, 1)
+    with LogReader(tmp_path) as reader:
+        assert [reader.leaf(id_).index for id_ in kept] == list(range(len(kept)))
+    report = verify(tmp_path)
+    assert report.ok, report.problems
+
+
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     assert "file" in opening_fails(tmp_path / "file")
@@ -275,7 +300,7 @@ async def _keep_writing(log: Log) -> None:
 
 def test_a_large_log_is_opened_by_its_tiles(tmp_path, monkeypatch):
     make_log(tmp_path, 3, 600)
-    monkeypatch.setattr("lawspeaker.audit.ledger.FULLY_CHECKED", 100)
+    monkeypatch.setattr("lawspeaker.audit.loading.FULLY_CHECKED", 100)
     assert make_log(tmp_path, 1)[0].index == 603
     connection = sqlite3.connect(tmp_path / "log.db")
     connection.execute("UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 1")

@@ -142,6 +142,19 @@ def test_random_trees_prove_inclusion_and_refuse_changes(size, data):
         assert not merkle.verify_inclusion(leaf, other, size, proof, root)
 
 
+@settings(max_examples=30, deadline=None)
+@given(SIZES, st.data())
+def test_paths_made_together_are_those_made_one_by_one(size, data):
+    tree, _ = grown(leaves_of(size))
+    indices = data.draw(st.lists(st.integers(0, size - 1), max_size=40))
+    together = merkle.inclusions(indices, size, tree.node, bytes.hex)
+    assert together == {
+        index: tuple(part.hex() for part in merkle.inclusion(index, size, tree.node)) for index in indices
+    }
+    with pytest.raises(ValueError, match="not in a tree"):
+        merkle.inclusions([*indices, size], size, tree.node, bytes.hex)
+
+
 @settings(max_examples=40, deadline=None)
 @given(SIZES, st.data())
 def test_random_trees_prove_consistency_and_refuse_changes(size, data):

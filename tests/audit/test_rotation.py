@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from lawspeaker.audit import keys as keyring
+from lawspeaker.audit.admission import Entry
 from lawspeaker.audit.checkpoint import Signer
 from lawspeaker.audit.keys import Keys
-from lawspeaker.audit.ledger import Entry, open_ledger
 from lawspeaker.audit.log import MemoryLog, open_log
+from lawspeaker.audit.opening import open_ledger
 from lawspeaker.audit.reader import LogReader, read_vkeys
 from lawspeaker.audit.record import opened
 from lawspeaker.audit.rekey import rotate

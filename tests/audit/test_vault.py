@@ -7,7 +7,7 @@ import pytest
 
 from lawspeaker.audit import storage, vault
 from lawspeaker.audit.keys import VaultKey
-from lawspeaker.audit.vault import Sealed, Vault, seal
+from lawspeaker.audit.vault import Sealed, Vault
 
 KEY, OTHER = VaultKey.of(b"k" * 32), VaultKey.of(b"o" * 32)
 TEXTS = {"request": "a secret", "answer": "", "draft": "lone \ud800 surrogate, \u00e9, \0"}
@@ -21,8 +21,9 @@ def database():
 
 
 def stored(database: sqlite3.Connection, record: str = "r") -> Sealed:
-    sealed = seal(record, TEXTS, KEY)
-    Vault(database, [KEY]).put([sealed])
+    vault_ = Vault(database, [KEY])
+    sealed = vault_.seal(record, TEXTS)
+    vault_.put([sealed])
     return sealed
 
 
@@ -43,8 +44,9 @@ def test_nothing_of_a_text_lies_in_the_clear(database):
     assert b"a secret".hex() not in "\n".join(database.iterdump()).lower()
 
 
-def test_equal_texts_have_unequal_commitments_and_ciphertexts():
-    a, b = seal("a", TEXTS, KEY), seal("b", TEXTS, KEY)
+def test_equal_texts_have_unequal_commitments_and_ciphertexts(database):
+    sealer = Vault(database, [KEY])
+    a, b = sealer.seal("a", TEXTS), sealer.seal("b", TEXTS)
     assert set(a.commitments.values()).isdisjoint(b.commitments.values())
     assert {data for _, data in a.texts}.isdisjoint(data for _, data in b.texts)
 

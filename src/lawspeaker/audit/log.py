@@ -19,8 +19,10 @@ from typing import Protocol, Self
 
 from lawspeaker.audit import record as records
 from lawspeaker.audit import remote, storage, vault
+from lawspeaker.audit.admission import Entry
 from lawspeaker.audit.keys import Keys
-from lawspeaker.audit.ledger import Entry, Ledger, open_ledger
+from lawspeaker.audit.ledger import Ledger
+from lawspeaker.audit.opening import open_ledger
 from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import Record

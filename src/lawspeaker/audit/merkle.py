@@ -8,21 +8,24 @@ Verification follows the algorithms of RFC 9162, sections 2.1.3.2 and 2.1.4.2, s
 the code that makes proofs.
 """
 
-import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import TypeVar
 
 Node = Callable[[int, int], bytes]
+T = TypeVar("T")
 
-EMPTY_ROOT = hashlib.sha256(b"").digest()
+EMPTY_ROOT = sha256(b"").digest()
 
 
 def hash_leaf(data: bytes) -> bytes:
     """The 0x00 keeps a leaf from ever being read as a node (RFC 6962, 2.1)."""
-    return hashlib.sha256(b"\x00" + data).digest()
+    return sha256(b"\x00" + data).digest()
 
 
 def hash_node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
 def root(size: int, node: Node) -> bytes:
@@ -45,6 +48,28 @@ def inclusion(index: int, size: int, node: Node) -> list[bytes]:
             path.append(_range(low, middle, node))
             low = middle
     return path[::-1]
+
+
+def inclusions(indices: Sequence[int], size: int, node: Node, form: Callable[[bytes], T]) -> dict[int, tuple[T, ...]]:
+    """What `inclusion` gives for each of `indices`, each hash in the given form. Paths of neighbours are the same but
+    for a few hashes, which are made once here."""
+    wanted = sorted(set(indices))
+    if wanted and not 0 <= wanted[0] <= wanted[-1] < size:
+        raise ValueError(f"leaves {wanted[0]} to {wanted[-1]} are not in a tree of {size}")
+    paths: dict[int, tuple[T, ...]] = {}
+    waiting: list[tuple[int, int, int, int, tuple[T, ...]]] = [(0, size, 0, len(wanted), ())] if wanted else []
+    while waiting:
+        low, high, first, last, path = waiting.pop()
+        if high - low == 1:
+            paths[low] = path
+            continue
+        middle = low + _split(high - low)
+        cut = bisect_left(wanted, middle, first, last)
+        if first < cut:
+            waiting.append((low, middle, first, cut, (form(_range(middle, high, node)), *path)))
+        if cut < last:
+            waiting.append((middle, high, cut, last, (form(_range(low, middle, node)), *path)))
+    return paths
 
 
 def consistency(old: int, new: int, node: Node) -> list[bytes]:

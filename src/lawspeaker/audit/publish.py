@@ -1,18 +1,26 @@
 """The public face of the log: static files that any web server can serve (C2SP tlog-tiles).
 
 The files are derived: an acknowledgement depends on the database alone, and whatever is missing when the log is
-opened is made again. Every checkpoint that was signed counts as published, since each is in somebody's receipt; so
-partial tiles and bundles are kept for each of them until the full tile takes their place, as the specification asks.
+opened is made again. So a thread of their own writes them, behind the writer: full tiles and bundles as they come; a
+head, with the partial tiles and bundles that it needs, a few times a second. A head that is only in somebody's receipt
+needs no files: its hashes are the first ones of those that a later, published head has.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from lawspeaker.audit import storage, tiles
 from lawspeaker.audit.storage import Store
-from lawspeaker.audit.tiles import HEIGHT, WIDTH
+from lawspeaker.audit.tiles import HEIGHT, WIDTH, Written
+from lawspeaker.errors import LawspeakerError, boundary
+
+PUBLISH_EVERY = 0.2  # seconds
 
 
 class Site:
@@ -42,10 +50,10 @@ class Site:
             return path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
 
     def restore(self, store: Store, size: int) -> None:
-        """Make every file again that is missing for the tree of `size` leaves."""
-        for level, n, width in due(store, size):
+        """Make every file again that is missing for a head of `size` leaves."""
+        for level, n, width in due(size):
             path = self.folder / tiles.path(level, n, width)
-            if path.exists() and path.stat().st_size:
+            if any(each.exists() and each.stat().st_size for each in {path, self.folder / tiles.path(level, n)}):
                 continue
             path.unlink(missing_ok=True)
             if level == "entries":
@@ -77,20 +85,87 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def due(store: Store, size: int) -> Iterator[tuple[int | str, int, int]]:
-    """Level, number and width of every file that a log of `size` leaves must show."""
+class Head(msgspec.Struct, frozen=True):
+    """A signed head, and the partial tiles and the partial bundle of a log of its size."""
+
+    size: int
+    note: str
+    partials: Sequence[Written]
+    bundle: bytes
+
+    def write(self, site: Site) -> None:
+        """Write the files that a reader of this head needs besides the full tiles."""
+        for tile in self.partials:
+            site.put(tile.level, tile.n, tile.data, len(tile.data) // 32)
+        if self.bundle:
+            site.put("entries", self.size // WIDTH, self.bundle, self.size % WIDTH)
+
+
+class Publisher:
+    """Writes the files, in a thread of its own. `failed` says why it stopped, and is empty while it works; nothing may
+    be appended after that, or the log would grow where nobody sees it.
+
+    Unless it `announces`, somebody else puts the head in its place: who waits for witnesses first."""
+
+    def __init__(self, site: Site, head: Head, *, announces: bool = True) -> None:
+        self.failed = ""
+        self._site, self._announces = site, announces
+        self._head, self._written, self._full = head, -1, list[tuple[int | str, Written]]()
+        self._stopping = False
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="audit-publisher", daemon=True)
+        self._thread.start()
+
+    def offer(self, full: Sequence[tuple[int | str, Written]], head: Head) -> None:
+        """Take note of what a commit calls for."""
+        with self._news:
+            self._full += full
+            self._head = head
+            self._news.notify()
+
+    def close(self) -> None:
+        """Write what is missing, and stop."""
+        with self._news:
+            self._stopping = True
+            self._news.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        last = 0.0
+        while not self.failed:
+            with self._news:
+                behind = self._written != self._head.size
+                if not self._full and not self._stopping:
+                    wait = max(0.0, last + PUBLISH_EVERY - time.monotonic()) if behind else None
+                    self._news.wait(wait)
+                full, self._full, head, stopping = self._full, [], self._head, self._stopping
+            announce = head.size != self._written and (stopping or time.monotonic() >= last + PUBLISH_EVERY)
+            try:
+                with boundary("publishing the log"):
+                    for level, tile in full:
+                        self._site.put(level, tile.n, tile.data, WIDTH)
+                    if announce:
+                        self._announce(head)
+            except LawspeakerError as error:
+                self.failed = str(error)
+            if announce:
+                last, self._written = time.monotonic(), head.size
+            if stopping and not self._full:
+                return
+
+    def _announce(self, head: Head) -> None:
+        head.write(self._site)
+        if self._announces:
+            self._site.put_checkpoint(head.note)
+
+
+def due(size: int) -> Iterator[tuple[int | str, int, int]]:
+    """Level, number and width of every file that a log must show whose published head is of `size` leaves."""
     level, count = 0, size
     while count:
-        for n in range(count // WIDTH):
-            yield level, n, WIDTH
-            if not level:
-                yield "entries", n, WIDTH
-        if level and count % WIDTH:
-            yield level, count // WIDTH, count % WIDTH
+        for n, width in [*((n, WIDTH) for n in range(count // WIDTH)), (count // WIDTH, count % WIDTH)]:
+            if width:
+                yield level, n, width
+            if width and not level:
+                yield "entries", n, width
         level, count = level + 1, count >> HEIGHT
-    start = size - size % WIDTH
-    for published, _ in store.checkpoints(start + 1):
-        if published > size:
-            break
-        yield 0, start // WIDTH, published - start
-        yield "entries", start // WIDTH, published - start

@@ -11,7 +11,7 @@ import msgspec
 from lawspeaker.audit import keys, merkle, storage
 from lawspeaker.audit import record as records
 from lawspeaker.audit.checkpoint import encode64
-from lawspeaker.audit.receipt import Receipt, leaf_digest, make_receipt
+from lawspeaker.audit.receipt import Receipt, leaf_digest, make_receipts
 from lawspeaker.audit.record import Record
 from lawspeaker.audit.storage import Store
 from lawspeaker.audit.tiles import Tree
@@ -154,9 +154,8 @@ class LogReader:
                     raise LogError(
                         f"record {leaf.index}, {leaf.record.id}, is not what the signed head says: it was changed"
                     )
-            return tuple(
-                make_receipt(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data), note, tree) for leaf in leaves
-            )
+            wanted = [(leaf.record.id, leaf.index, merkle.hash_leaf(leaf.data)) for leaf in leaves]
+            return tuple(make_receipts(wanted, note, tree))
 
     def prove_consistency(self, size: int, to: int | None = None) -> list[bytes]:
         """The proof that the head of `to` records (the latest) only appends to the one of `size` (RFC 6962, 2.1.2)."""

@@ -3,6 +3,8 @@
 It needs neither the log nor this machine: leaf hash, index, signed head, and the hashes between them.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from lawspeaker.audit import merkle
@@ -25,10 +27,10 @@ def leaf_digest(leaf_hash: bytes) -> str:
     return f"sha256:{leaf_hash.hex()}"
 
 
-def make_receipt(record: str, index: int, leaf_hash: bytes, note: str, tree: Tree) -> Receipt:
-    """The receipt of a leaf under `note`, the signed head of `tree`."""
-    proof = merkle.inclusion(index, tree.size, tree.node)
-    return Receipt(record, index, leaf_digest(leaf_hash), note, tuple(encode64(part) for part in proof))
+def make_receipts(wanted: Sequence[tuple[str, int, bytes]], note: str, tree: Tree) -> list[Receipt]:
+    """The receipts of records, given as id, index and leaf hash, under `note`, the signed head of `tree`."""
+    paths = merkle.inclusions([index for _, index, _ in wanted], tree.size, tree.node, encode64)
+    return [Receipt(id_, index, leaf_digest(hash_), note, paths[index]) for id_, index, hash_ in wanted]
 
 
 def verify_receipt(receipt: Receipt, leaf: bytes | None, *vkeys: str) -> Checkpoint:

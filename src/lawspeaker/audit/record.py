@@ -5,7 +5,6 @@ keyed with a salt that only the vault has, so that erasing a text leaves every p
 guess against. What is hashed is the stored bytes, all of them; nothing is ever encoded again to verify it.
 """
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -74,6 +73,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     v: int = VERSION
 
 
+_STRICT = msgspec.json.Decoder(Record, float_hook=_refuse_float)
+
+
 def opened(**fields: Any) -> Record:
     """A record that opens a subject, with a new id."""
     id_ = new_id()
@@ -129,7 +131,10 @@ def decode_strictly(leaf: bytes) -> Record:
     """The record in a leaf that is the one canonical text of what it says: no space, no name twice, no float, keys
     in order. Raises `LogError` for any other."""
     try:
-        value = _PLAIN.decode(leaf)
+        record = _STRICT.decode(leaf)
+        if _SORTED.encode(record) == leaf:
+            return record
+        value = _PLAIN.decode(leaf)  # with fields of a later version, or not canonical
         if _SORTED.encode(value) != leaf:
             raise LogError("a leaf is not canonical JSON")
         return msgspec.convert(value, Record)
@@ -158,4 +163,4 @@ def text_bytes(text: str) -> bytes:
 def commitment(salt: bytes, record: str, name: str, data: bytes) -> str:
     """HMAC-SHA256 under the record's salt of what, where and the bytes, so that texts cannot trade places."""
     message = b"lawspeaker text 1\n" + record.encode() + b"\n" + name.encode() + b"\n" + data
-    return hmac.new(salt, message, hashlib.sha256).hexdigest()
+    return hmac.digest(salt, message, "sha256").hex()

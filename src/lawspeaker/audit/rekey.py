@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lawspeaker.audit import keys as keyring
 from lawspeaker.audit import storage
-from lawspeaker.audit.ledger import Entry, open_ledger
+from lawspeaker.audit.admission import Entry
 from lawspeaker.audit.log import lock_writer
+from lawspeaker.audit.opening import open_ledger
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import check, opened
 from lawspeaker.audit.rotation import rotated
@@ -41,8 +42,6 @@ def _rotate(home: Path, why: str, by: str) -> Receipt:
         for record, texts in ((begun, {}), (rotated(begun, old, new, by), {"why": why})):
             check(record, texts)
             outcomes = [*outcomes, *ledger.commit([Entry(record, texts)])]
-            ledger.publish()
-        ledger.publish_head()
     finally:
         ledger.close()
     for outcome in outcomes:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from lawspeaker.audit.ledger import Entry
+from lawspeaker.audit.admission import Entry
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import LARGEST_LEAF, LARGEST_TEXTS, Record, text_bytes
 from lawspeaker.errors import LogError

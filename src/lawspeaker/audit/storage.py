@@ -8,6 +8,7 @@ is what keeps older versions safe, and they are accepted.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from lawspeaker.audit.merkle import hash_leaf
@@ -20,7 +21,7 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STR
 CREATE TABLE IF NOT EXISTS leaf (
   idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, kind TEXT NOT NULL,
   bytes BLOB NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS leaf_subject ON leaf (subject);
+CREATE INDEX IF NOT EXISTS leaf_subject ON leaf (subject) WHERE kind <> 'opened';
 CREATE INDEX IF NOT EXISTS leaf_kind ON leaf (kind);
 CREATE TABLE IF NOT EXISTS tile (
   level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL,
@@ -30,6 +31,9 @@ CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT N
 # The casts make bytes of whatever a damaged database claims to hold; it is then found wrong by its hash.
 _LEAF = "SELECT idx, id, subject, kind, coalesce(CAST(bytes AS BLOB), x'') FROM leaf"
 _HASHES = "coalesce(CAST(hashes AS BLOB), x'')"
+
+_lenient = partial(str, encoding="utf-8", errors="replace")
+"""Text from a database that may be damaged: it must be readable to be found wrong."""
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged database raises; the second where SQLite's own message quotes the damage."""
@@ -75,11 +79,6 @@ def open_readable(path: Path) -> sqlite3.Connection:
         return database
 
 
-def _lenient(data: bytes) -> str:
-    """Text from a database that may be damaged: it must be readable to be found wrong."""
-    return data.decode("utf-8", "replace")
-
-
 def _prepare(database: sqlite3.Connection, schema: str) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
@@ -123,6 +122,15 @@ class Store:
         rows = self.db.execute("SELECT size, note FROM checkpoint WHERE size >= ? ORDER BY size", (low,))
         return ((size, str(note)) for size, note in rows)
 
+    def has_head(self, size: int, note: str) -> bool:
+        """Whether `note` is the checkpoint of that size. Witnesses may have added their signatures to it."""
+        return any(held == size and note.startswith(stored) for held, stored in self.checkpoints(size))
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that records in the log have."""
+        marks = ",".join("?" * len(ids))
+        return {str(id_) for (id_,) in self.db.execute(f"SELECT id FROM leaf WHERE id IN ({marks})", tuple(ids))}
+
     def count(self) -> int:
         """One more than the highest index."""
         return int(self.db.execute("SELECT coalesce(max(idx) + 1, 0) FROM leaf").fetchone()[0])
@@ -143,7 +151,8 @@ class Store:
 
     def history(self, subject: str) -> list[Leaf]:
         """Every record of a subject, in order."""
-        return self.db.execute(f"{_LEAF} WHERE subject = ? ORDER BY idx", (subject,)).fetchall()
+        where = "id = ? OR (subject = ? AND kind <> 'opened')"  # an opened record is its own subject
+        return self.db.execute(f"{_LEAF} WHERE {where} ORDER BY idx", (subject, subject)).fetchall()
 
     def of_kind(self, kind: str) -> Iterator[Leaf]:
         """Every record of a kind, in order."""

@@ -5,7 +5,6 @@ wrapped by the vault key. Deleting that one row destroys both: ciphertexts that 
 commitments in the log match nothing any more. Copies of the vault made earlier still have the row.
 """
 
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,26 +48,30 @@ class Sealed(msgspec.Struct, frozen=True):
     commitments: dict[str, str]
 
 
-def seal(record: str, texts: Mapping[str, str], key: VaultKey) -> Sealed:
-    """Encrypt a record's texts under fresh secrets and commit to each."""
-    secret = secrets.token_bytes(64)
-    salt, inner = secret[:32], AESGCM(secret[32:])
-    data = {name: text_bytes(text) for name, text in texts.items()}
-    return Sealed(
-        record,
-        key.id,
-        _encrypt(AESGCM(key.secret), secret, _key_label(record, key.id)),
-        tuple((name, _encrypt(inner, content, _text_label(record, name))) for name, content in data.items()),
-        {name: commitment(salt, record, name, content) for name, content in data.items()},
-    )
-
-
 class Vault:
-    """The vault's database. Its owner opens, commits and closes it."""
+    """The vault's database. Its owner opens, commits and closes it. The first of `keys` seals, all of them open."""
 
     def __init__(self, database: sqlite3.Connection, keys: Sequence[VaultKey]) -> None:
         self._db = database
         self._keys = {key.id: AESGCM(key.secret) for key in keys}
+
+    def seal(self, record: str, texts: Mapping[str, str]) -> Sealed:
+        """Encrypt a record's texts under fresh secrets and commit to each. Nothing is stored yet."""
+        key, wrapping = next(iter(self._keys.items()))
+        drawn = secrets.token_bytes(64 + _NONCE * (1 + len(texts)))
+        secret, nonces = drawn[:64], [drawn[at : at + _NONCE] for at in range(64, len(drawn), _NONCE)]
+        salt, inner = secret[:32], AESGCM(secret[32:])
+        data = {name: text_bytes(text) for name, text in texts.items()}
+        return Sealed(
+            record,
+            key,
+            _encrypt(wrapping, nonces.pop(), secret, _key_label(record, key)),
+            tuple(
+                (name, _encrypt(inner, nonces.pop(), content, _text_label(record, name)))
+                for name, content in data.items()
+            ),
+            {name: commitment(salt, record, name, content) for name, content in data.items()},
+        )
 
     def put(self, batch: Iterable[Sealed]) -> None:
         """Store sealed texts in the open transaction."""
@@ -137,8 +140,7 @@ def _open(secret: bytes, record: str, name: str, sealed: bytes | None, expected:
     return StoredText(name, "present", data.decode("utf-8", "surrogatepass"))
 
 
-def _encrypt(cipher: AESGCM, data: bytes, label: bytes) -> bytes:
-    nonce = os.urandom(_NONCE)
+def _encrypt(cipher: AESGCM, nonce: bytes, data: bytes, label: bytes) -> bytes:
     return nonce + cipher.encrypt(nonce, data, label)
 
 

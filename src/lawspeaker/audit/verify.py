@@ -90,7 +90,7 @@ class _Check:
         self._roots()
         self._grown_from(origin)
         self._stored_tiles(store)
-        self.site.finish(store, self.tree, published)
+        self.site.finish(self.tree, published)
         self._published(store, published, origin)
         store.db.execute("COMMIT")
         self.texts.finish(self._ids, _later(store, self.tree.size))
@@ -103,14 +103,13 @@ class _Check:
         heads = iter(store.checkpoints())
         head = next(heads, None)
         for n in range(-(-size // WIDTH)):
-            stored: list[bytes | None] = []
+            stored: list[tuple[bytes | None, bytes]] = []
             tile = self._tile(store, n)
             for index, row in self._rows(store, n, size):
                 while head and head[0] <= index:
                     self._head(*head, origin)
                     head = next(heads, None)
-                stored.append(row[4] if row else None)
-                self._grow(index, row, tile)
+                stored.append((row[4] if row else None, self._grow(index, row, tile)))
             self.site.level_zero(n, stored)
         while head:
             self._head(*head, origin)
@@ -131,8 +130,8 @@ class _Check:
         for index in range(low, high):
             yield index, rows.get(index)
 
-    def _grow(self, index: int, row: Leaf | None, tile: bytes) -> None:
-        """Add a leaf to the tree; where there is none, the hash that its tile remembers."""
+    def _grow(self, index: int, row: Leaf | None, tile: bytes) -> bytes:
+        """Add a leaf to the tree; where there is none, the hash that its tile remembers. Returns the leaf's hash."""
         place = 32 * (index % WIDTH)
         remembered = tile[place : place + 32]
         if row is None:
@@ -144,6 +143,7 @@ class _Check:
         if remembered and hash_ != remembered:
             self.problems.add(index, f"the record does not match its hash in tile {index // WIDTH} of log.db")
         self.site.grew(self.tree.append(hash_))
+        return hash_ if row else bytes(32)
 
     def _leaf(self, row: Leaf) -> None:
         index, id_, subject, kind, data = row
@@ -239,7 +239,7 @@ class _Check:
         except LogError as error:
             self.problems.add(None, f"log/checkpoint: {error}")
             return
-        if (head.size, note) not in store.checkpoints(head.size):
+        if not store.has_head(head.size, note):
             self.problems.add(
                 min(head.size, self.tree.size),
                 f"log/checkpoint: log.db has no such head of size {head.size}",

@@ -37,7 +37,8 @@ class TextCheck:
 
     def check(self, index: int, record: Record) -> None:
         """Compare one record's texts with its commitments."""
-        self._erased.update(dict.fromkeys(erased_ids(record), index))
+        if record.kind == "erased":
+            self._erased.update(dict.fromkeys(erased_ids(record), index))
         if self._vault is None or not record.texts:
             return
         self._committed.add(record.id)

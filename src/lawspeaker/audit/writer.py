@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from lawspeaker.audit.ledger import LARGEST_BATCH, PUBLISH_EVERY, Entry, Ledger
+from lawspeaker.audit.admission import Entry
+from lawspeaker.audit.ledger import LARGEST_BATCH, Ledger
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.errors import LawspeakerError, LogError, boundary
 
@@ -61,24 +62,14 @@ class Writer:
     def _run(self) -> None:
         stopping = False
         while not stopping:
-            batch = [self._next()]
+            batch = [self._queue.get()]
             while len(batch) < LARGEST_BATCH and not self._queue.empty():
                 batch.append(self._queue.get())
             jobs = [job for job in batch if job is not None]
             stopping = len(jobs) < len(batch)
             if jobs:
                 _answer(jobs, self._commit(jobs))
-                self._attempt(self.ledger.publish)
-        self._attempt(self.ledger.publish_head)
         self.ledger.close()
-
-    def _next(self) -> _Job | None:
-        """What is asked next. While nothing is, the published head catches up."""
-        try:
-            return self._queue.get(timeout=PUBLISH_EVERY if self.ledger.behind else None)
-        except queue.Empty:
-            self._attempt(self.ledger.publish_head)
-            return self._queue.get()
 
     def _commit(self, jobs: Sequence[_Job]) -> Sequence[Outcome]:
         outcomes = self._attempt(lambda: self.ledger.commit([job.entry for job in jobs]))
