@@ -31,7 +31,8 @@ def odds(body: dict) -> float:
 
 
 class Speaker:
-    """Says what a seed decides. `asked` are the bodies of all requests."""
+    """Says what a seed decides. `asked` are the bodies of all requests, without the one that asks whether
+    probabilities are told at all."""
 
     def __init__(self) -> None:
         self.asked: list[dict] = []
@@ -44,7 +45,8 @@ class Speaker:
         return Counter(part(body) for body in self.asked)
 
     def __call__(self, request: web.Request, body: dict) -> web.Response:
-        self.asked.append(body)
+        if body["messages"][0]["content"] != "Reply with (A) or (B).":
+            self.asked.append(body)
         seed = body.get("seed")
         match part(body):
             case "draft":

@@ -45,7 +45,7 @@ revising: {{keep: all, examples: 3}}
 helpful: {{prompts: helpful.jsonl, share: 0.2}}
 labels: {{{labels}, examples: 2, people: [{{data: people.jsonl, share: 0.25}}, {{data: rulings.jsonl, share: 0.125}}]}}
 sft: {{rate: 0.0001, batch: 8}}
-dpo: {{rate: 0.000001, batch: 4}}
+policy: {{method: dpo, rate: 0.000001, batch: 4}}
 """
 
 

@@ -1,67 +1,71 @@
-"""What a run leaves for people: a table, a page, and the card of the model."""
+"""What a run leaves for people: a table, a page (`page.py`), and the card of the model."""
 
-import html
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from lawspeaker.align.agreement import Agreement
 from lawspeaker.align.dataset import Store
-from lawspeaker.align.gold import Measured, Rate
+from lawspeaker.align.gold import Measured
+from lawspeaker.align.measures import Rate
+from lawspeaker.align.preference_model import Preferring
 from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.reuse import Reuse
-from lawspeaker.align.training import Trained
+from lawspeaker.align.watch import Watched
 from lawspeaker.constitution.schema import Constitution
+from lawspeaker.models.checkpoint import digest_of
 
 MODELS: Final = (("base", "as it was"), ("sl", "after self-revision (SL-CAI)"), ("policy", "after preferences"))
-_STYLE: Final = "body{font:16px sans-serif;max-width:60em;margin:2em auto}td,th{padding:.3em .8em;text-align:left}"
+UNMEASURED: Final = "not measured"
 
 
 def measured(folder: Path) -> dict[str, Measured]:
     return {name: msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=Measured) for name, _ in MODELS}
 
 
+def external(folder: Path, name: str) -> str:
+    path = folder / f"{name}.external.json"
+    return share(msgspec.json.decode(path.read_bytes(), type=Rate)) if path.exists() else UNMEASURED
+
+
 def table(folder: Path) -> str:
     """The figures as a Markdown table."""
     found = measured(folder)
-    lines = ["| model | answers that violate | requests satisfied | n |", "|---|--:|--:|--:|"]
+    lines = [
+        "| model | answers that violate | requests satisfied | n | violate, says the external judge |",
+        "|---|--:|--:|--:|--:|",
+    ]
     for name, words in MODELS:
         one = found[name]
-        lines.append(f"| {words} | {share(one.violating)} | {share(one.satisfied)} | {one.violating.n} |")
+        lines.append(
+            f"| {words} | {share(one.violating)} | {share(one.satisfied)} | {one.violating.n} |"
+            f" {external(folder, name)} |"
+        )
     return "\n".join(lines)
 
 
 def share(rate: Rate) -> str:
-    return f"{rate.successes / max(rate.n, 1):.1%} ({rate.low:.1%} to {rate.high:.1%})"
-
-
-def write(folder: Path, recipe: Recipe, law: Constitution) -> None:
-    """`report.html`, and `README.md` beside the weights."""
-    (folder / "report.html").write_text(page(folder, recipe, law), encoding="utf-8")
-    (folder / "policy" / "README.md").write_text(card(folder, recipe, law), encoding="utf-8")
+    return f"{rate.successes / rate.n:.1%} ({rate.low:.1%} to {rate.high:.1%})" if rate.n else "none"
 
 
 def card(folder: Path, recipe: Recipe, law: Constitution) -> str:
     filters = (folder / "filters.json").read_text(encoding="utf-8")
     stages = msgspec.json.format(msgspec.json.encode(recipe), indent=2).decode()
-    pairs = f"- Pairs: `{Store(folder / 'pairs.jsonl').digest}`\n" if recipe.dpo else ""
-    mark = folder / "reuse.json"
-    reuse = msgspec.json.decode(mark.read_bytes(), type=Reuse) if mark.exists() else None
-    reused = f"- Reused: {reuse.reused} of {reuse.answers} answers, of the rows `{reuse.rows}`\n" if reuse else ""
     return f"""# {recipe.name}
 
 Trained by `lawspeaker align` from {recipe.base or recipe.model} on the constitution {law.name} {law.version}.
 
 - Constitution: `{law.digest}`
 - Rows: `{Store(folder / "rows.jsonl").digest}`
-{pairs}{reused}- Recipe: `{recipe.digest}`
+{_digests(folder)}{_reused(folder)}- Recipe: `{recipe.digest}`
 
 {table(folder)}
 
 One answer to each held-out request at temperature 1, judged by `{" ".join(recipe.gold)}`, which training did not see.
-Intervals: Wilson, 95 %. External judge: not measured.
+Intervals: Wilson, 95 %. External judge: {f"`{' '.join(recipe.external)}`" if recipe.external else UNMEASURED}.
 
-Rows by filter:
+{labels(folder)}{preference(folder)}{watched(folder)}Rows by filter:
 
 ```json
 {filters.strip()}
@@ -75,44 +79,62 @@ Every setting:
 """
 
 
-def page(folder: Path, recipe: Recipe, law: Constitution) -> str:
-    found = measured(folder)
-    rows = [
-        f"<tr><td>{words}<td>{share(found[name].violating)}<td>{share(found[name].satisfied)}" for name, words in MODELS
-    ]
-    principles = sorted({each for one in found.values() for each in one.by_principle})
-    rates = [
-        f"<tr><td>{html.escape(each)}" + "".join(f"<td>{found[name].by_principle.get(each, 0)}" for name, _ in MODELS)
-        for each in principles
-    ]
-    heads = "".join(f"<th>{words}" for _, words in MODELS)
-    curves = "".join(
-        f"<h3>{name}</h3>{_curve(msgspec.json.decode((folder / f'{name}.json').read_bytes(), type=Trained))}"
-        for name in ("sft", "dpo")
-        if (folder / f"{name}.json").exists()
-    )
-    changed = [v.id for v in found["base"].verdicts if v.violates and found["policy"].answers[v.id]][:5]
-    examples = "".join(
-        f"<h3>{html.escape(each)}</h3><h4>before</h4><pre>{html.escape(found['base'].answers[each])}</pre>"
-        f"<h4>after</h4><pre>{html.escape(found['policy'].answers[each])}</pre>"
-        for each in changed
-    )
-    return (
-        f"<!doctype html><meta charset=utf-8><title>{html.escape(recipe.name)}</title><style>{_STYLE}</style>"
-        f"<h1>{html.escape(recipe.name)}</h1><p>Constitution {html.escape(law.name)} {html.escape(law.version)},"
-        f" {law.digest}. Intervals: Wilson, 95 %. External judge: not measured.</p>"
-        f"<table><tr><th>model<th>answers that violate<th>requests satisfied{''.join(rows)}</table>"
-        f"<h2>Violating answers by principle</h2><table><tr><th>principle{heads}{''.join(rates)}</table>"
-        f"<h2>Loss</h2>{curves}<h2>First violations before, and the same requests after</h2>{examples}\n"
-    )
+def _digests(folder: Path) -> str:
+    lines = [f"- Fine-tuned model: `{digest_of(folder / 'sl')}`"]
+    for name, words in (("pairs", "Pairs"), ("rollouts", "Rollouts")):
+        if (folder / f"{name}.jsonl").exists():
+            lines.append(f"- {words}: `{Store(folder / f'{name}.jsonl').digest}`")
+    if (folder / "preference").exists():
+        lines.append(f"- Preference model: `{digest_of(folder / 'preference')}`")
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _curve(trained: Trained) -> str:
-    top = max((loss for _, loss in trained.curve), default=1.0) or 1.0
-    points = " ".join(
-        f"{600 * step / max(trained.steps, 1):.1f},{160 - 150 * loss / top:.1f}" for step, loss in trained.curve
-    )
-    return (
-        f"<svg width=620 height=170><polyline fill=none stroke=black points='{points}'/></svg>"
-        f"<p>{trained.rows} rows, {trained.steps} steps, highest {top:.3f}</p>"
-    )
+def _reused(folder: Path) -> str:
+    mark = folder / "reuse.json"
+    if not mark.exists():
+        return ""
+    found = msgspec.json.decode(mark.read_bytes(), type=Reuse)
+    return f"- Reused: {found.reused} of {found.answers} answers, of the rows `{found.rows}`\n"
+
+
+def labels(folder: Path) -> str:
+    """The labeller's figures in Markdown; empty where nothing was labelled."""
+    if not (folder / "agreement.json").exists():
+        return ""
+    found = msgspec.json.decode((folder / "agreement.json").read_bytes(), type=Agreement)
+    rows = "\n".join(f"| {name} | {one.votes} | {share(one.agrees)} |" for name, one in found.by_principle.items())
+    known = sum(one.agrees.n for one in found.by_principle.values())
+    return f"""Labels of {found.pairs} pairs. Votes of the critic: P(the answer shown first) is {found.first:.3f} on
+average (0.5: no bias for a position); {share(found.position)} favour the same position in both orders. The checks
+tell pairs apart in {known} of them; there the calibration error (ECE) is {found.ece:.3f}. Votes of the checks:
+{found.verified}.
+
+| principle | votes of the critic | name the side that the checks name |
+|---|--:|--:|
+{rows}
+
+"""
+
+
+def preference(folder: Path) -> str:
+    """The preference model's figures in Markdown; empty where there is none."""
+    if not (folder / "preference.json").exists():
+        return ""
+    found = msgspec.json.decode((folder / "preference.json").read_bytes(), type=Preferring)
+    return f"""Preference model, on pairs of prompts that were set aside: it names the side that the label names in
+{share(found.agrees)} of {found.agrees.n}; calibration error (ECE) {found.ece:.3f}.
+
+"""
+
+
+def watched(folder: Path) -> str:
+    """What the stop rule saw, in Markdown; empty where nobody watched."""
+    if not (folder / "watch.json").exists():
+        return ""
+    found = msgspec.json.decode((folder / "watch.json").read_bytes(), type=Watched)
+    kept = f"step {found.best}" if found.best else "the fine-tuned model: no look was better"
+    n = found.looks[0].good.n
+    return f"""Stop rule: {len(found.looks)} looks of the gold judge at {n} answers each; kept is {kept}.
+{f"Ended early: {found.stopped}." if found.stopped else "It ran to its last step."}
+
+"""

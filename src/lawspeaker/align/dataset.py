@@ -183,6 +183,16 @@ def _line(file: Path, number: int, line: bytes, kind: type[L]) -> tuple[L, Excha
     return said, exchange, line
 
 
+def require_apart(sets: Sequence[tuple[str, Sequence[Prompt]]]) -> None:
+    """Raises `InputError` where a request is in two of these files: a model is not measured on what it learnt."""
+    seen: dict[tuple[Message, ...], tuple[int, str]] = {}
+    for number, (name, prompts) in enumerate(sets):
+        for prompt in prompts:
+            other = seen.setdefault(prompt.exchange.messages, (number, name))
+            if other[0] != number:
+                raise InputError(f"{name}: {prompt.id} is also in {other[1]}; the sets of a recipe are apart")
+
+
 class Store:
     """Rows in one file, `per` of them a batch except for the last one."""
 

@@ -1,4 +1,7 @@
-"""The gold judge: a command of the recipe that training never sees, and the rates that it reports."""
+"""Judges that training never sees: commands of the recipe, and the rates that they report.
+
+The gold judge also looks on while the policy is trained (`watch.py`); the external one only reports.
+"""
 
 import subprocess
 import sys
@@ -8,27 +11,17 @@ from pathlib import Path
 import msgspec
 
 from lawspeaker.align.dataset import Prompt
-from lawspeaker.align.recipe import Recipe
+from lawspeaker.align.measures import Rate, rate
 from lawspeaker.align.self_revision import Engine
 from lawspeaker.errors import InputError, ModelError
-from lawspeaker.statistics import wilson
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the command says of one answer."""
+    """What a command says of one answer. An external judge need not say whether it satisfies."""
 
     id: str
     violates: tuple[str, ...]
-    satisfied: bool
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """A share with its 95 % interval (Wilson)."""
-
-    successes: int
-    n: int
-    low: float
-    high: float
+    satisfied: bool = False
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -54,7 +47,7 @@ async def measure(
         for prompt, each in zip(some, said, strict=True):
             answers[prompt.id] = "" if isinstance(each, ModelError) else each.text.strip()
         observe(len(answers), len(prompts))
-    verdicts = judge(engine.recipe, prompts, answers, root)
+    verdicts = judge("gold", engine.recipe.gold, prompts, answers, root)
     counts: dict[str, int] = {}
     for verdict in verdicts:
         for principle in verdict.violates:
@@ -64,26 +57,30 @@ async def measure(
     return Measured(violating, satisfied, dict(sorted(counts.items())), answers, verdicts)
 
 
-def judge(recipe: Recipe, prompts: Sequence[Prompt], answers: dict[str, str], root: Path) -> tuple[Verdict, ...]:
+def external(command: Sequence[str], prompts: Sequence[Prompt], answers: dict[str, str], root: Path) -> Rate:
+    """Answers in which the external judge sees a violation."""
+    verdicts = judge("external", command, prompts, answers, root)
+    return rate(sum(bool(verdict.violates) for verdict in verdicts), len(verdicts))
+
+
+def judge(
+    role: str, words: Sequence[str], prompts: Sequence[Prompt], answers: dict[str, str], root: Path
+) -> tuple[Verdict, ...]:
     """What the command says of each answer. Raises `InputError` where it does not say."""
     lines = [msgspec.json.encode({**msgspec.json.decode(p.line), "answer": answers[p.id]}) for p in prompts]
-    name = " ".join(recipe.gold)
+    name = f"the {role} judge `{' '.join(words)}`"
     try:
-        command = [sys.executable if recipe.gold[0] == "python" else recipe.gold[0], *recipe.gold[1:]]
+        command = [sys.executable if words[0] == "python" else words[0], *words[1:]]
         done = subprocess.run(command, input=b"\n".join(lines) + b"\n", cwd=root, capture_output=True, check=False)
     except OSError as error:
-        raise InputError(f"the gold judge `{name}` does not start: {error.strerror}") from None
+        raise InputError(f"{name} does not start: {error.strerror}") from None
     if done.returncode:
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no words"])[-1]
-        raise InputError(f"the gold judge `{name}` failed: {last}")
+        raise InputError(f"{name} failed: {last}")
     try:
         verdicts = tuple(msgspec.json.decode(line, type=Verdict) for line in done.stdout.splitlines())
     except msgspec.DecodeError as error:
-        raise InputError(f"the gold judge `{name}` did not say id, violates, satisfied: {error}") from None
+        raise InputError(f"{name} did not say id, violates, satisfied: {error}") from None
     if [verdict.id for verdict in verdicts] != [prompt.id for prompt in prompts]:
-        raise InputError(f"the gold judge `{name}` did not judge every answer, in order")
+        raise InputError(f"{name} did not judge every answer, in order")
     return verdicts
-
-
-def rate(successes: int, n: int) -> Rate:
-    return Rate(successes, n, *wilson(successes, n))

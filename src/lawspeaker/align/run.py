@@ -4,46 +4,43 @@ Each stage leaves a file or a folder that is there as a whole or not at all; a r
 stage that has none. Drafting and labelling go on from their last whole batch; a trainer begins its course again.
 """
 
-import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from lawspeaker.align import card, gold
+from lawspeaker.align import gold
+from lawspeaker.align.agreement import agreement
 from lawspeaker.align.bulk import Here, Job, Open, Work, fill
-from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
+from lawspeaker.align.card import card
+from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts, require_apart
 from lawspeaker.align.drawing import drawn_from, validate
 from lawspeaker.align.examples import validate_examples
+from lawspeaker.align.ground import Ground
+from lawspeaker.align.page import page
 from lawspeaker.align.preferences import mixed, preferences
-from lawspeaker.align.recipe import Recipe
+from lawspeaker.align.recipe import Dpo
 from lawspeaker.align.reuse import Reuse, counted, found
+from lawspeaker.align.room import require_room
+from lawspeaker.align.second_stage import second_stage
 from lawspeaker.align.self_revision import Engine, helpful_rows, training_rows
-from lawspeaker.align.training import Learner, Trained
-from lawspeaker.constitution.schema import Constitution
+from lawspeaker.align.training import Learner
 from lawspeaker.digest import digest, digest_bytes
 from lawspeaker.errors import InputError
+from lawspeaker.exchange import Message, Text
 from lawspeaker.models.checkpoint import find
 from lawspeaker.models.nano.chat import WEIGHTS
 
-Observe = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True)
-class Run:
-    """One recipe in one folder. `root` is where the recipe's commands run and its files lie, `work` who works on the
-    bulk stages (default: this process), `reuse` the folder of an earlier run whose answers are taken where they are to
-    the same questions."""
+class Run(Ground):
+    """All stages. `open` opens models, `work` works on the bulk stages (default: this process), `reuse` is the folder
+    of an earlier run whose answers are taken where they are to the same questions."""
 
-    recipe: Recipe
-    law: Constitution
-    folder: Path
-    root: Path
-    open: Open
-    observe: Observe
+    open: Open = field(kw_only=True)
     work: Work | None = None
     reuse: Path | None = None
 
@@ -54,27 +51,58 @@ class Run:
         preferred = preferences(self.recipe, self.law, self.root)
         model, critic = self._local(self.recipe.model), self._local(self.recipe.critic or self.recipe.model)
         base = self._base()
-        self._validate(prompts, held_out)
+        watched = read_prompts(self.root / self.recipe.stop.prompts) if self.recipe.stop else ()
+        self._validate((*prompts, *helpful), held_out, watched)
         await validate_examples(self.recipe, self.law)
-        lines = [prompt.line for prompt in (*prompts, *held_out, *helpful)] + [pair.line.encode() for pair in preferred]
-        earlier = self._claim(lines, {name: await self._digest(name) for name in {model, critic}}, model, critic)
+        require_room(base, self.recipe, self.folder)
+        lines = [prompt.line for prompt in (*prompts, *held_out, *helpful, *watched)]
+        lines += [pair.line.encode() for pair in preferred]
+        digests = {name: await self._digest(name) for name in {model, critic}}
+        await self._odds_are_told(critic)
+        earlier = self._claim(lines, digests, model, critic)
         job = Job("rows", self.recipe, model, critic, earlier.run if earlier else "")
-        await self._fill("draft, critique, revise", job, prompts)
-        if helpful:
-            await self._fill("helpful", msgspec.structs.replace(job, stage="helpful"), helpful)
-        self._fine_tune(base)
+        if self.first:
+            await self._fill("draft, critique, revise", job, prompts)
+            if helpful:
+                await self._fill("helpful", msgspec.structs.replace(job, stage="helpful"), helpful)
+            self._count()
+        await self.until("filters.json")
+        if not self.has("sl"):
+            await self.aside(lambda: self._fine_tune(base))
         tuned = f"local:{self.folder / 'sl'}"
-        if self.recipe.dpo:
-            await self._fill("pair and label", msgspec.structs.replace(job, stage="pairs", model=tuned), prompts)
-            self._people(preferred)
-            self._prefer()
-        else:
-            self._whole("policy", lambda to: shutil.copytree(self.folder / "sl", to))
-        for name, address in (("base", model), ("sl", tuned), ("policy", f"local:{self.folder / 'policy'}")):
-            await self._measure(name, address, held_out)
-        if earlier:
-            self._write("reuse.json", counted(self.folder, earlier))
-        card.write(self.folder, self.recipe, self.law)
+        if self._wants_pairs:
+            if self.first:
+                await self._fill("pair and label", msgspec.structs.replace(job, stage="pairs", model=tuned), prompts)
+                await self._people(preferred)
+            await self.until("agreement.json")
+        await second_stage(self, prompts, self.open)
+        if self.first:
+            for name, address in (("base", model), ("sl", tuned), ("policy", f"local:{self.folder / 'policy'}")):
+                await self._measure(name, address, held_out)
+            if earlier:
+                self.write("reuse.json", counted(self.folder, earlier))
+            self._report()
+
+    def _report(self) -> None:
+        (self.folder / "report.html").write_text(page(self.folder, self.recipe, self.law), encoding="utf-8")
+        (self.folder / "policy" / "README.md").write_text(card(self.folder, self.recipe, self.law), encoding="utf-8")
+
+    @property
+    def _wants_pairs(self) -> bool:
+        return self.recipe.preference is not None or isinstance(self.recipe.policy, Dpo)
+
+    async def _odds_are_told(self, critic: str) -> None:
+        """A critic that tells no probabilities cannot label, and is found out before there is anything to label."""
+        known = critic.startswith("local:") or self.reuse or self.has("rows.jsonl")
+        if known or not (self.first and self._wants_pairs):
+            return
+        model = self.open(critic)
+        try:
+            odds = await model.choose((Message("user", (Text("Reply with (A) or (B)."),)),), ("(A)", "(B)"))
+        finally:
+            await model.close()
+        if odds is None:
+            raise InputError(f"{critic} tells no probabilities, so it cannot label pairs; name another critic")
 
     @staticmethod
     def _local(address: str) -> str:
@@ -93,12 +121,10 @@ class Run:
         await model.close()
         return model.digest
 
-    def _validate(self, prompts: tuple[Prompt, ...], held_out: tuple[Prompt, ...]) -> None:
+    def _validate(self, trained: tuple[Prompt, ...], held_out: tuple[Prompt, ...], watched: tuple[Prompt, ...]) -> None:
         validate(self.recipe, self.law)
-        texts = {prompt.exchange.messages for prompt in prompts}
-        for prompt in held_out:
-            if prompt.exchange.messages in texts:
-                raise InputError(f"{self.recipe.held_out}: {prompt.id} is also trained on")
+        stop = self.recipe.stop.prompts if self.recipe.stop else ""
+        require_apart([(self.recipe.prompts, trained), (self.recipe.held_out, held_out), (stop, watched)])
 
     def _claim(self, lines: Sequence[bytes], digests: dict[str, str], model: str, critic: str) -> Reuse | None:
         """The folder is this recipe's, on these prompts, this law and these models, or it is refused. What it reuses of
@@ -114,13 +140,15 @@ class Run:
             "reuse": [reuse.rows, reuse.pairs] if reuse else [],
         }  # fmt: skip
         mine = digest("lawspeaker/run/v1", claim) + "\n"
+        if not self.first:
+            return reuse
         if not name.exists():
             if self.folder.exists() and any(self.folder.iterdir()):
                 raise InputError(f"{self.folder}: it is not empty and no run; name another with --run")
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._write("recipe.json", self.recipe)
+            self.write("recipe.json", self.recipe)
             if reuse:
-                self._write("reuse.json", reuse)
+                self.write("reuse.json", reuse)
             name.write_text(mine, encoding="ascii")
         elif name.read_text(encoding="ascii") != mine:
             what = "recipe, law, model, prompts or reused run"
@@ -132,67 +160,45 @@ class Run:
         store = Store(self.folder / f"{job.stage}.jsonl")
         await fill(store, job, prompts, work, lambda done, of: self.observe(stage, done, of))
 
-    def _people(self, preferred: Sequence[Pair]) -> None:
+    async def _people(self, preferred: Sequence[Pair]) -> None:
         """What people prefer goes behind the AI's pairs, as one batch."""
         store = Store(self.folder / "pairs.jsonl")
-        usable = sum(not pair.filtered for pair in store.read(Pair))
-        chosen = mixed(self.recipe, preferred, usable)
+        pairs = store.read(Pair)
+        chosen = mixed(self.recipe, preferred, sum(not pair.filtered for pair in pairs))
         if chosen:
             store.append([msgspec.json.encode(pair) for pair in chosen])
+        self.write("agreement.json", await agreement([pair for pair in pairs if not pair.filtered], self.law))
 
     async def _measure(self, name: str, address: str, held_out: tuple[Prompt, ...]) -> None:
-        if (self.folder / f"{name}.json").exists():
-            return
-        self.observe(f"measure {name}", 0, len(held_out))
-        model = self.open(address)
-        seen = partial(self.observe, f"measure {name}")
-        measured = await gold.measure(Engine(self.recipe, self.law, model, model), held_out, self.root, seen)
-        self._write(f"{name}.json", measured)
-        await model.close()
+        if not self.has(f"{name}.json"):
+            self.observe(f"measure {name}", 0, len(held_out))
+            model = self.open(address)
+            seen = partial(self.observe, f"measure {name}")
+            engine = Engine(self.recipe, self.law, model, model)
+            self.write(f"{name}.json", await gold.measure(engine, held_out, self.root, seen))
+            await model.close()
+        if self.recipe.external and not self.has(f"{name}.external.json"):
+            answers = self.read(f"{name}.json", gold.Measured).answers
+            self.write(f"{name}.external.json", gold.external(self.recipe.external, held_out, answers, self.root))
 
-    def _fine_tune(self, base: Path) -> None:
+    def _chosen(self) -> tuple[list[Row], list[Row], list[Row]]:
+        """All rows, the revisions that are trained on, and the samples of helpfulness that are."""
         rows = Store(self.folder / "rows.jsonl").read(Row)
         revised = training_rows(rows, self.recipe, drawn_from(self.law, self.recipe.principles))
+        extra = Store(self.folder / "helpful.jsonl").read(Row) if self.recipe.helpful else []
+        return rows, revised, helpful_rows(extra, self.recipe, len(revised))
+
+    def _count(self) -> None:
+        rows, revised, helpful = self._chosen()
         if not revised:
             raise InputError("no row passed the filters, so there is nothing to train on; see rows.jsonl")
-        extra = Store(self.folder / "helpful.jsonl").read(Row) if self.recipe.helpful else []
-        helpful = helpful_rows(extra, self.recipe, len(revised))
-        chosen = [*revised, *helpful]
         reasons = Counter(row.filtered.partition(":")[0] for row in rows if row.filtered)
         counts = {"rows": len(rows), "trained": len(revised), "helpful": len(helpful), **dict(sorted(reasons.items()))}
-        self._write("filters.json", counts)
+        self.write("filters.json", counts)
 
-        def train(to: Path) -> None:
-            learner = Learner(base, self.recipe.seed)
-            done = learner.supervised([(r.request, r.text) for r in chosen], self.recipe.sft, self._step("fine-tune"))
-            self._write("sft.json", done)
-            learner.save(to)
-
-        self._whole("sl", train)
-
-    def _prefer(self) -> None:
-        pairs = [pair for pair in Store(self.folder / "pairs.jsonl").read(Pair) if not pair.filtered]
-        if not pairs:
-            raise InputError("no pair could be labelled, so there is nothing to prefer; see pairs.jsonl")
-
-        def train(to: Path) -> None:
-            learner = Learner(self.folder / "sl", self.recipe.seed)
-            how = self.recipe.dpo
-            assert how is not None
-            done = learner.prefer([(p.request, p.a, p.b, p.a_better) for p in pairs], how, self._step("soft DPO"))
-            self._write("dpo.json", done)
-            learner.save(to)
-
-        self._whole("policy", train)
-
-    def _whole(self, name: str, make: Callable[[Path], object]) -> None:
-        if not (self.folder / name).exists():
-            make(self.folder / name)
-
-    def _step(self, stage: str) -> Callable[[int, int, float], None]:
-        return lambda step, steps, loss: self.observe(f"{stage}, loss {loss:.3f}", step, steps)
-
-    def _write(self, name: str, value: Recipe | Trained | Reuse | gold.Measured | dict[str, int]) -> None:
-        fresh = self.folder / f"{name}.new"
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-        fresh.replace(self.folder / name)
+    def _fine_tune(self, base: Path) -> None:
+        _, revised, helpful = self._chosen()
+        learner = Learner(base, self.recipe.seed, self.recipe.lora)
+        rows = [(row.request, row.text) for row in [*revised, *helpful]]
+        self.write("sft.json", learner.supervised(rows, self.recipe.sft, self.step("fine-tune")))
+        learner.save(self.folder / "sl")

@@ -1,7 +1,8 @@
 """Gradient descent on rows: supervised, and DPO with a soft label for each pair.
 
-Short loops of our own: the libraries' DPO knows no label per row, and both stages share the log-probability of a
-reply. In single precision on one device; the order of rows comes from the seed of the run.
+A short loop of our own on accelerate: the libraries' DPO knows no label per row, and the stages share the
+log-probability of a reply. Single precision, bf16 in the arithmetic of a GPU; the order of rows comes from the seed of
+the run. Under `accelerate launch` each process takes its share of every batch, and the sum is that of one process.
 """
 
 import shutil
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from lawspeaker.align.recipe import Training
+from lawspeaker.align.adapters import adapted, save_merged
+from lawspeaker.align.recipe import Dpo, Lora, Training
 from lawspeaker.exchange import Message
 from lawspeaker.models.transcript import Transcript
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _TOKENIZER: Final = ("tokenizer*.json", "*.jinja", "special_tokens_map.json", "merges.txt", "vocab.*", "*.model")
 _SMALL: Final = 50_000_000  # parameters: fewer lose more to waking a second thread than they gain from it
 Observe = Callable[[int, int, float], None]
+Look = Callable[[int, int], bool]
+Tokens = tuple[list[int], list[int]]
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -33,27 +37,35 @@ class Trained(msgspec.Struct, frozen=True):
 
 
 class Learner:
-    """A checkpoint that is trained."""
+    """A checkpoint that is trained: to speak, or with `scores` to give an answer one number."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, lora: Lora | None = None, scores: bool = False) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from accelerate import Accelerator
+        from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # that a score's head is new is no surprise
         torch.manual_seed(seed)
-        self.folder, self.seed = folder, seed
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.folder, self.seed, self.lora = folder, seed, lora
+        self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         self.transcript = Transcript(str(folder), tokenizer)
-        network: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, local_files_only=True
-        )
+        kind: Any = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
+        more = {"num_labels": 1} if scores else {}
+        frozen = lora is not None and torch.cuda.is_available()
+        network: Any = kind.from_pretrained(
+            folder, dtype=torch.bfloat16 if frozen else torch.float32, trust_remote_code=False,
+            use_safetensors=True, local_files_only=True, **more,
+        )  # fmt: skip
+        network.config.pad_token_id = self.transcript.pad
         if network.num_parameters() < _SMALL:
             torch.set_num_threads(1)
-        self.network = network.to(self.device)
+        self.network: Any = adapted(network, lora, scores) if lora else network
+        self._optimizer: Any = None
 
-    def tokens(self, request: Sequence[Message], text: str) -> tuple[list[int], list[int]]:
+    def tokens(self, request: Sequence[Message], text: str) -> Tokens:
         return self.transcript.prompt(request), self.transcript.reply(text)
 
     def supervised(self, rows: Sequence[tuple[Sequence[Message], str]], how: Training, observe: Observe) -> Trained:
@@ -61,81 +73,133 @@ class Learner:
         pairs = [self.tokens(*row) for row in rows]
 
         def loss(numbers: Sequence[int]) -> "torch.Tensor":
-            sums = self.log_probabilities([pairs[n] for n in numbers])
-            return -sums.sum() / sum(len(pairs[n][1]) for n in numbers)
+            return -self.log_probabilities([pairs[n] for n in numbers]).sum()
 
-        return self._descend(len(pairs), how, loss, observe)
+        return self.descend(len(pairs), how, loss, observe, weigh=lambda n: len(pairs[n][1]))
 
     def prefer(
-        self, pairs: Sequence[tuple[Sequence[Message], str, str, float]], how: Training, observe: Observe
+        self,
+        pairs: Sequence[tuple[Sequence[Message], str, str, float]],
+        how: Dpo,
+        observe: Observe,
+        look: Look | None = None,
     ) -> Trained:
         """DPO (Rafailov et al. 2023) towards P(a is better) of each pair; the reference is the model as it begins."""
         import torch
 
+        self.prepare(how)
         first = [self.tokens(request, a) for request, a, _, _ in pairs]
         second = [self.tokens(request, b) for request, _, b, _ in pairs]
-        labels = torch.tensor([label for *_, label in pairs], device=self.device)
+        labels = torch.tensor([label for *_, label in pairs], device=self.accelerator.device)
+        labels = labels.round() if how.labels == "hard" else labels
+
+        def margins(numbers: Sequence[int]) -> "torch.Tensor":
+            both = self.log_probabilities([first[n] for n in numbers] + [second[n] for n in numbers])
+            return both[: len(numbers)] - both[len(numbers) :]
+
+        size = how.micro or how.batch
+        self.network.eval()
         with torch.no_grad():
-            parts = [
-                self.log_probabilities(first[at : at + how.batch]) - self.log_probabilities(second[at : at + how.batch])
-                for at in range(0, len(pairs), how.batch)
-            ]
+            parts = [margins(range(at, min(at + size, len(pairs)))) for at in range(0, len(pairs), size)]
         reference = torch.cat(parts)
 
         def loss(numbers: Sequence[int]) -> "torch.Tensor":
-            margin = self.log_probabilities([first[n] for n in numbers])
-            margin = margin - self.log_probabilities([second[n] for n in numbers])
-            index = torch.tensor(list(numbers), device=self.device)
-            return soft_dpo(margin - reference[index], labels[index], how.beta)
+            index = torch.tensor(list(numbers), device=self.accelerator.device)
+            return soft_dpo(margins(numbers) - reference[index], labels[index], how.beta) * len(numbers)
 
-        return self._descend(len(pairs), how, loss, observe)
+        return self.descend(len(pairs), how, loss, observe, look=look)
 
-    def log_probabilities(self, pairs: Sequence[tuple[list[int], list[int]]]) -> "torch.Tensor":
+    def log_probabilities(self, pairs: Sequence[Tokens]) -> "torch.Tensor":
         """Of each reply after its prompt."""
         import torch
 
+        device = self.accelerator.device
         wide = max(len(prompt) + len(reply) for prompt, reply in pairs)
         rows, places = [], []
         for prompt, reply in pairs:
             short = wide - len(prompt) - len(reply)
             rows.append([*prompt, *reply, *[self.transcript.pad] * short])
             places.append([0] * (len(prompt) - 1) + [1] * len(reply) + [0] * short)
-        tokens = torch.tensor(rows, device=self.device)
+        tokens = torch.tensor(rows, device=device)
         logits = self.network(input_ids=tokens).logits[:, :-1]
         rates = torch.log_softmax(logits.float(), dim=-1).gather(2, tokens[:, 1:, None])[..., 0]
-        return (rates * torch.tensor(places, device=self.device)).sum(dim=1)
+        return (rates * torch.tensor(places, device=device)).sum(dim=1)
 
-    def save(self, folder: Path) -> None:
-        """A standard checkpoint folder, there as a whole or not at all."""
-        fresh = folder.with_name(folder.name + ".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        self.network.save_pretrained(fresh)
-        for pattern in _TOKENIZER:
-            for file in self.folder.glob(pattern):
-                shutil.copy(file, fresh / file.name)
-        fresh.rename(folder)
-
-    def _descend(
-        self, count: int, how: Training, loss: "Callable[[Sequence[int]], torch.Tensor]", observe: Observe
-    ) -> Trained:
+    def prepare(self, how: Training) -> None:
+        """The network goes where it is trained, with its optimizer."""
         import torch
 
+        weights = [each for each in self.network.parameters() if each.requires_grad]
+        optimizer = torch.optim.AdamW(weights, lr=how.rate, betas=(0.9, 0.98), weight_decay=0.0)
+        self.network, self._optimizer = self.accelerator.prepare(self.network, optimizer)
+
+    def descend(
+        self,
+        count: int,
+        how: Training,
+        loss: "Callable[[Sequence[int]], torch.Tensor]",
+        observe: Observe,
+        weigh: Callable[[int], int] = lambda _: 1,
+        look: Look | None = None,
+    ) -> Trained:
+        """`loss` is a sum over rows, and each batch is divided by what its rows `weigh`. `look` may end it."""
+        if self._optimizer is None:
+            self.prepare(how)
+        optimizer, order = self._optimizer, list(_batches(count, how, self.seed))
         self.network.train()
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=how.rate, betas=(0.9, 0.98), weight_decay=0.0)
-        order = list(_batches(count, how, self.seed))
         curve = []
         for step, numbers in enumerate(order, 1):
             for group in optimizer.param_groups:
                 group["lr"] = how.rate * min(1.0, step / 5)  # a constant rate after a few steps of warm-up
-            value = loss(numbers)
-            value.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            value = self._backward(numbers, how, loss, sum(weigh(n) for n in numbers))
+            self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            curve.append((step, round(float(value.detach()), 5)))
+            curve.append((step, round(value, 5)))
             observe(step, len(order), curve[-1][1])
+            if look and look(step, len(order)):
+                break
+            self.network.train()
         self.network.eval()
         return Trained(count, len(order), tuple(curve))
+
+    def _backward(
+        self, numbers: Sequence[int], how: Training, loss: "Callable[[Sequence[int]], torch.Tensor]", whole: int
+    ) -> float:
+        import torch
+
+        world = self.accelerator.num_processes
+        most = -(-len(numbers) // world)  # every process passes as often, so an empty share goes along at no weight
+        mine, size = numbers[self.accelerator.process_index :: world], how.micro or most
+        total = torch.zeros((), device=self.accelerator.device)
+        for at in range(0, most, size):
+            some = mine[at : at + size]
+            value = loss(some or numbers[:1]) * (world / whole if some else 0.0)
+            self.accelerator.backward(value)
+            total += value.detach()
+        return float(self.accelerator.reduce(total, "mean"))
+
+    def save(self, folder: Path) -> None:
+        """A standard checkpoint folder, there as a whole or not at all."""
+        state = self.accelerator.get_state_dict(self.network)
+        if self.accelerator.is_main_process:
+            fresh = folder.with_name(folder.name + ".new")
+            shutil.rmtree(fresh, ignore_errors=True)
+            network = self.accelerator.unwrap_model(self.network)
+            if self.lora:
+                save_merged(network, state, self.folder, fresh)
+            else:
+                network.save_pretrained(fresh, state_dict=state)
+            finish(self.folder, fresh, folder)
+        self.accelerator.wait_for_everyone()
+
+
+def finish(source: Path, fresh: Path, folder: Path) -> None:
+    """The tokenizer of `source` comes to the weights in `fresh`, and both are `folder` from then on."""
+    for pattern in _TOKENIZER:
+        for file in source.glob(pattern):
+            shutil.copy(file, fresh / file.name)
+    fresh.rename(folder)
 
 
 def soft_dpo(margins: "torch.Tensor", labels: "torch.Tensor", beta: float) -> "torch.Tensor":

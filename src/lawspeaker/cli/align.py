@@ -9,13 +9,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from lawspeaker.align.card import table
 from lawspeaker.align.dataset import Pair, Row, Store, read_prompts
-from lawspeaker.align.recipe import Recipe, read_recipe
+from lawspeaker.align.ground import is_first
+from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
+from lawspeaker.align.reward import Rollout
 from lawspeaker.align.run import Run
 from lawspeaker.cli.context import home, inert, load_law, page, print_json, words
 from lawspeaker.errors import InputError, ModelConfigError
 from lawspeaker.models.address import open_model
 
-_PACKAGES = ("torch", "transformers")
+_PACKAGES = ("torch", "transformers", "accelerate", "peft", "trl")
 
 
 @click.command()
@@ -27,8 +29,8 @@ _PACKAGES = ("torch", "transformers")
 def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool, reuse: str | None) -> int:
     """Train a model on the constitution by a RECIPE, or walk a row of a run back to what it was made from.
 
-    Drafts, rounds of critique and revision, fine-tuning, AI preferences, soft-label DPO, and a table of what a judge
-    that training did not see says of the model before and after.
+    Drafts, rounds of critique and revision, fine-tuning, AI preferences, a preference model, DPO or GRPO, and a table
+    of what a judge that training did not see says of the model before and after.
     """
     if arguments[0] == "trace":
         if len(arguments) != 3:
@@ -46,9 +48,11 @@ def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resum
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise ModelConfigError(f"{package} is not installed; pip install 'lawspeaker[align]'")
-    if (where / "RUN").exists() and not resume:
+    if is_first() and (where / "RUN").exists() and not resume:
         raise InputError(f"{where}: a run is there; go on with --resume, or name another folder with --run")
     _train(recipe, path, where, Path(reuse) if reuse else None)
+    if not is_first():
+        return 0
     page().print(inert(table(where)))
     words().print(inert(f"policy: local:{where / 'policy'}\nreport: {where / 'report.html'}"))
     return 0
@@ -58,16 +62,16 @@ def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None) -> None:
     law = load_law((recipe.constitution,))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = words()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, disable=not (console.is_terminal and is_first())) as progress:
         bars: dict[str, TaskID] = {}
 
         def observe(stage: str, done: int, total: int) -> None:
-            name = stage.partition(", loss")[0]
+            name = stage.partition(",")[0]
             if name not in bars:
                 bars[name] = progress.add_task(stage)
             progress.update(bars[name], description=stage, completed=done, total=total)
 
-        run = Run(recipe, law, where, path.parent.absolute(), open_model, observe, reuse=reuse)
+        run = Run(recipe, law, where, path.parent.absolute(), observe, open=open_model, reuse=reuse)
         asyncio.run(run.run())
 
 
@@ -75,33 +79,72 @@ def _plan(recipe: Recipe, root: Path, where: Path) -> str:
     prompts, held_out = (len(read_prompts(root / name)) for name in (recipe.prompts, recipe.held_out))
     law = load_law((recipe.constitution,))
     rounds, drawn = recipe.revising.rounds, len(recipe.principles) or len(law.principles)
-    second = [f"pairs: at most {prompts}, each compared in both orders", "soft-label DPO"] if recipe.dpo else []
+    wants_pairs = recipe.preference is not None or isinstance(recipe.policy, Dpo)
+    how, trained = recipe.preference, "low-rank adapters of " if recipe.lora else ""
     lines = [
         f"run: {where}",
         f"constitution: {law.name} {law.version}, {drawn} principles drawn from",
         f"drafts: {prompts} by {recipe.model}",
         f"critiques: at most {prompts * rounds} by {recipe.critic or recipe.model}; revisions: as many",
-        f"fine-tuning: {recipe.base or recipe.model}, {recipe.sft.epochs} epochs of what passes the filters",
-        *second,
-        f"measuring: 3 models on {held_out} held-out requests by `{' '.join(recipe.gold)}`",
+        f"fine-tuning: {trained}{recipe.base or recipe.model}, {recipe.sft.epochs} epochs of what passes the filters",
     ]
+    if wants_pairs:
+        lines.append(f"pairs: at most {prompts}, each compared in both orders")
+    if how:
+        apart = max(1, round(prompts * how.held_out))
+        lines.append(f"preference model: {how.epochs} epochs of at most {prompts - apart} pairs, {apart} set aside")
+    lines.append(_policy(recipe, prompts))
+    if recipe.stop:
+        watched = len(read_prompts(root / recipe.stop.prompts))
+        lines.append(f"stop rule: `{' '.join(recipe.gold)}` on {watched} answers every {recipe.stop.every} steps")
+    lines.append(f"measuring: 3 models on {held_out} held-out requests by `{' '.join(recipe.gold)}`")
+    lines.append(f"external judge: {' '.join(recipe.external) or 'none'}")
     return "\n".join(lines)
 
 
-def trace(run: Path, row: str) -> list[Row | Pair]:
+def _policy(recipe: Recipe, prompts: int) -> str:
+    how = recipe.policy
+    if how is None:
+        return "policy: the fine-tuned model"
+    if isinstance(how, Dpo):
+        steps = how.epochs * -(-prompts // how.batch)
+        return f"policy: DPO with {how.labels} labels, at most {steps} steps of {how.batch} pairs"
+    answers = how.steps * how.prompts * how.group
+    parts = [name for name in ("principles", "preference", "helpful") if getattr(how, name)]
+    return (
+        f"policy: GRPO, {how.steps} steps of {how.prompts} prompts with {how.group} answers: {answers} answers of at"
+        f" most {recipe.max_tokens} tokens; paid for {', '.join(parts)}"
+    )
+
+
+def trace(run: Path, row: str) -> list[Row | Pair | Rollout]:
     """The row and its ancestors, the row first. Raises `InputError`."""
     try:
         files = [name for name in ("rows.jsonl", "helpful.jsonl") if name == "rows.jsonl" or (run / name).exists()]
         rows = {each.id: each for name in files for each in Store(run / name).read(Row)}
-        found: Row | Pair | None = rows.get(row)
-        if found is None and (run / "pairs.jsonl").exists():
-            found = next((pair for pair in Store(run / "pairs.jsonl").read(Pair) if pair.id == row), None)
+        found = rows.get(row) or _later(run, row)
     except OSError as error:
         raise InputError(f"{run}: {error.strerror}; want the folder of a run") from None
     if found is None:
         raise InputError(f"{run}: it has no row {row}")
-    line: list[Row | Pair] = [found]
+    line: list[Row | Pair | Rollout] = [found]
     while isinstance(found, Row) and found.parent:
         found = rows[found.parent]
         line.append(found)
+    if isinstance(found, Rollout):  # what its helpful term was read from
+        line.append(rows[f"{found.prompt}.0"])
     return line
+
+
+def _later(run: Path, row: str) -> Pair | Rollout | None:
+    """A pair, or an answer that the policy was paid for."""
+    pairs = run / "pairs.jsonl"
+    if pairs.exists():
+        for pair in Store(pairs).read(Pair):
+            if pair.id == row:
+                return pair
+    for path in sorted(run.glob("rollouts*.jsonl")):
+        for rollout in Store(path).read(Rollout):
+            if rollout.id == row:
+                return rollout
+    return None

@@ -34,10 +34,7 @@ class Transcript:
 
     def write(self, messages: Sequence[Message]) -> str:
         """The same in words."""
-        turns = [
-            {"role": "user" if message.role == "tool" else message.role, "content": self._inert(message.text)}
-            for message in messages
-        ]
+        turns = self.turns(messages)
         try:
             return self._template(turns)
         except TemplateError:  # some families know no system turn: its words go before the first user's
@@ -45,6 +42,13 @@ class Transcript:
                 raise
             head = {**turns[1], "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
             return self._template([head, *turns[2:]])
+
+    def turns(self, messages: Sequence[Message]) -> list[dict[str, str]]:
+        """What the template is given."""
+        return [
+            {"role": "user" if message.role == "tool" else message.role, "content": self._inert(message.text)}
+            for message in messages
+        ]
 
     def reply(self, text: str) -> list[int]:
         """A whole reply, ended."""
