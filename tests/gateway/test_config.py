@@ -49,6 +49,8 @@ def keyed(key: str) -> str:
         (LISTEN + "{tls: cert.pem}\n", "expected tls, found text"),
         (LISTEN + "{plain_text: 1}\n", "expected true or false"),
         (f"routes:\n{ROUTE}workers: 0\n", "lawspeaker.yaml:3:10: expected a whole number from 1 to 64"),
+        (f"routes:\n{ROUTE}checks: [house-rules]\n", "lawspeaker.yaml:3:10: check kind 'house-rules': no installed"),
+        ("routes:\n" + ROUTE.replace("}", ", budget: 0}"), "expected a number from 0.1 to 600"),
         (tenants("kyes: []"), "lawspeaker.yaml:4:18: unknown field 'kyes' in a tenant; did you mean 'keys'?"),
         (tenants("routes: [b]"), "lawspeaker.yaml:4:27: no route is called 'b'"),
         (tenants("routes: [a, a]"), "the route 'a' is here twice"),

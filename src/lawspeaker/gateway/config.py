@@ -7,6 +7,7 @@
     judge: openai:gpt-5          # default: nobody
     rounds: 2
     timeout: 60                  # seconds for each call of a model
+    budget: 30                   # seconds for each assessment; what is not judged by then is inconclusive
     shadow: true                 # judge and record, change nothing
     waivers:                     # what does not decide for a while
       - principle: pinned-modules
@@ -19,23 +20,24 @@ Every mistake is one line with its place.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.registry import KINDS
 from lawspeaker.checks.waivers import Waiver
 from lawspeaker.constitution import read
 from lawspeaker.constitution.compose import combine
+from lawspeaker.constitution.kinds import CheckKind
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.constitution.source import Node, Place
 from lawspeaker.errors import ConstitutionError
 from lawspeaker.gateway.waivers import read_waivers
 
-_ROUTE: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "shadow", "waivers")
+_ROUTE: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "budget", "shadow", "waivers")
+Kinds = Mapping[str, CheckKind]
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 
 
@@ -52,26 +54,27 @@ class RouteConfig(msgspec.Struct, frozen=True):
     shadow: bool
     waivers: tuple[Waiver, ...]
     places: dict[str, Place]
+    budget: float = 30.0
 
 
-def read_routes(nodes: Sequence[Node], path: Path) -> dict[str, RouteConfig]:
-    """The routes in `nodes` by name, of the configuration at `path`."""
+def read_routes(nodes: Sequence[Node], path: Path, kinds: Kinds) -> dict[str, RouteConfig]:
+    """The routes in `nodes` by name, of the configuration at `path`, under laws that may name these `kinds`."""
     routes: dict[str, RouteConfig] = {}
     for node in nodes:
-        route = _route(node, path)
+        route = _route(node, path, kinds)
         if route.name in routes:
             raise route.places["name"].error(f"the route '{route.name}' is here twice; a name leads to one route")
         routes[route.name] = route
     return routes
 
 
-def _route(node: Node, path: Path) -> RouteConfig:
+def _route(node: Node, path: Path, kinds: Kinds) -> RouteConfig:
     found = read.fields(node, "a route", _ROUTE, ("name", "model", "constitution"))
     name = read.text(found["name"])
     if not _NAME.fullmatch(name):
         raise found["name"].place.error("a route's name is up to 128 letters, digits and the signs . _ : / -")
     model = read.text(found["model"])
-    law = _law(found["constitution"], path.parent)
+    law = _law(found["constitution"], path.parent, kinds)
     return RouteConfig(
         name,
         law,
@@ -83,10 +86,11 @@ def _route(node: Node, path: Path) -> RouteConfig:
         read.flag(found["shadow"]) if "shadow" in found else False,
         read_waivers(found["waivers"], law) if "waivers" in found else (),
         {field: value.place for field, value in found.items()},
+        number(found["budget"], 0.1, 600) if "budget" in found else 30.0,
     )
 
 
-def _law(node: Node, folder: Path) -> Constitution:
+def _law(node: Node, folder: Path, kinds: Kinds) -> Constitution:
     """Bundled names, and files that are looked for from the configuration's folder."""
     nodes = read.items(node) if isinstance(node.value, tuple) else (node,)
     laws = []
@@ -94,7 +98,7 @@ def _law(node: Node, folder: Path) -> Constitution:
         name = read.text(each)
         beside = folder / name
         try:
-            laws.append(load(str(beside) if beside.is_file() else name, kinds=KINDS))
+            laws.append(load(str(beside) if beside.is_file() else name, kinds=kinds))
         except ConstitutionError as error:
             if error.path and error.line:
                 raise

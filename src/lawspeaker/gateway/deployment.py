@@ -8,6 +8,7 @@
       allowed_hosts: [llm.example.com]
       metrics: 127.0.0.1:9464
     workers: 4                   # processes that serve, default 1
+    checks: [house-rules]        # kinds of check that an installed package brings, by name
     routes: […]                  # see `config`
     tenants: […]                 # see `tenants`; where there are some, nobody else is served
 
@@ -22,13 +23,14 @@ from typing import Final
 import msgspec
 
 from lawspeaker.access import Key
+from lawspeaker.checks.registry import KINDS, extended
 from lawspeaker.constitution import read
 from lawspeaker.constitution.source import MAX_BYTES, Node, parse, too_big
-from lawspeaker.errors import InputError
-from lawspeaker.gateway.config import RouteConfig, number, read_routes
+from lawspeaker.errors import BoundaryError, InputError
+from lawspeaker.gateway.config import Kinds, RouteConfig, number, read_routes
 from lawspeaker.gateway.tenants import TenantConfig, read_tenants
 
-_FIELDS: Final = ("listen", "workers", "routes", "tenants")
+_FIELDS: Final = ("listen", "workers", "checks", "routes", "tenants")
 MOST_WORKERS: Final = 64
 _LISTEN: Final = ("host", "port", "tls", "plain_text", "allowed_hosts", "metrics")
 
@@ -72,15 +74,27 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Depl
     found = read.fields(root, "a configuration", _FIELDS)
     if "routes" not in found and "tenants" not in found:
         raise root.place.error("a configuration without 'routes'")
-    routes = read_routes(read.items(found["routes"]), path) if "routes" in found else {}
+    kinds = _kinds(found["checks"]) if "checks" in found else KINDS
+    routes = read_routes(read.items(found["routes"]), path, kinds) if "routes" in found else {}
     if "routes" in found and not routes:
         raise found["routes"].place.error("the list is empty; name at least one route")
-    tenants = read_tenants(found["tenants"], routes, path, environment) if "tenants" in found else None
+    tenants = read_tenants(found["tenants"], routes, path, kinds, environment) if "tenants" in found else None
     if tenants is not None and not tenants:
         raise found["tenants"].place.error("the list is empty; name at least one tenant")
     listen = _listen(found["listen"], path.parent) if "listen" in found else {}
     workers = int(number(found["workers"], 1, MOST_WORKERS, whole=True)) if "workers" in found else None
     return Deployment(routes, tenants, listen, workers)
+
+
+def _kinds(node: Node) -> Kinds:
+    """The built-in kinds of check and those of installed packages that are named."""
+    kinds = dict(KINDS)
+    for each in read.items(node):
+        try:
+            kinds |= extended([read.text(each)])
+        except (InputError, BoundaryError) as error:
+            raise each.place.error(str(error)) from None
+    return kinds
 
 
 def _listen(node: Node, folder: Path) -> dict[str, object]:

@@ -103,6 +103,7 @@ def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Go
         judge=opened[route.judge] if route.judge else None,
         sampling=Sampling(timeout=route.timeout),
         rounds=route.rounds,
+        budget=route.budget,
         shadow=route.shadow,
         waivers=route.waivers,
     )

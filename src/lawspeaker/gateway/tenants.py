@@ -25,7 +25,7 @@ import msgspec
 from lawspeaker.access import WORD, Key, configured, is_secret
 from lawspeaker.constitution import read
 from lawspeaker.constitution.source import Node
-from lawspeaker.gateway.config import RouteConfig, number, read_routes
+from lawspeaker.gateway.config import Kinds, RouteConfig, number, read_routes
 from lawspeaker.gateway.waivers import end_of_day
 
 _TENANT: Final = ("name", "routes", "keys")
@@ -43,7 +43,7 @@ class TenantConfig(msgspec.Struct, frozen=True):
 
 
 def read_tenants(
-    node: Node, shared: Mapping[str, RouteConfig], path: Path, environment: Mapping[str, str]
+    node: Node, shared: Mapping[str, RouteConfig], path: Path, kinds: Kinds, environment: Mapping[str, str]
 ) -> tuple[TenantConfig, ...]:
     """The tenants in the list at `node`; `shared` are the routes that any may be given."""
     tenants: dict[str, TenantConfig] = {}
@@ -53,7 +53,7 @@ def read_tenants(
         name = _word(found["name"], "tenant")
         if name in tenants:
             raise found["name"].place.error(f"the tenant '{name}' is here twice")
-        routes = _routes(found["routes"], shared, path) if "routes" in found else dict(shared)
+        routes = _routes(found["routes"], shared, path, kinds) if "routes" in found else dict(shared)
         if not routes:
             raise each.place.error(f"the tenant '{name}' has no route; name one, or define one of its own")
         keys: list[tuple[Key, str]] = []
@@ -67,7 +67,7 @@ def read_tenants(
     return tuple(tenants.values())
 
 
-def _routes(node: Node, shared: Mapping[str, RouteConfig], path: Path) -> dict[str, RouteConfig]:
+def _routes(node: Node, shared: Mapping[str, RouteConfig], path: Path, kinds: Kinds) -> dict[str, RouteConfig]:
     items = read.items(node)
     named: dict[str, RouteConfig] = {}
     for each in items:
@@ -79,7 +79,7 @@ def _routes(node: Node, shared: Mapping[str, RouteConfig], path: Path) -> dict[s
         if name in named:
             raise each.place.error(f"the route '{name}' is here twice")
         named[name] = shared[name]
-    own = read_routes([each for each in items if isinstance(each.value, dict)], path)
+    own = read_routes([each for each in items if isinstance(each.value, dict)], path, kinds)
     for name, route in own.items():
         if name in named:
             raise route.places["name"].error(f"the route '{name}' is here twice; a name leads to one route")
