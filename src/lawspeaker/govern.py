@@ -37,6 +37,7 @@ _MOST_IDS: Final = 100
 _MOST_FINDINGS: Final = 60
 _MOST_STEPS: Final = 60
 _TELLING: Final = ("violated", "inconclusive")
+_NOTHING: Final[Mapping[str, object]] = {}
 _T = TypeVar("_T")
 
 
@@ -94,14 +95,17 @@ class Governor(msgspec.Struct, frozen=True):
         terms = [waiver.terms() for waiver in self.waivers]
         return digest("lawspeaker/waived/v1", {"behaviour": acted, "waivers": terms})
 
-    async def govern(self, exchange: Exchange, *, subject: str = "", terms: Terms = PLAIN) -> Governed:
+    async def govern(
+        self, exchange: Exchange, *, subject: str = "", terms: Terms = PLAIN, noted: Mapping[str, object] = _NOTHING
+    ) -> Governed:
         """Govern one exchange; one that already holds its answer is not drafted again. `subject` is a fresh
-        `new_id()` of a caller who has to know the exchange's id before its end; `terms` are the model's to keep.
+        `new_id()` of a caller who has to know the exchange's id before its end; `terms` are the model's to keep;
+        `noted` are facts of the caller's own for the `opened` record, which the log shows.
 
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
-        return await self._in_force()._govern(exchange, subject or new_id(), terms)
+        return await self._in_force()._govern(exchange, subject or new_id(), terms, noted)
 
     async def pass_on(
         self, exchange: Exchange, forward: Callable[[], Awaitable[_T]], *, subject: str
@@ -127,8 +131,8 @@ class Governor(msgspec.Struct, frozen=True):
         judged = Corrected(exchange, screened.findings, (screened,), revised=False)
         return await self._close(subject, judged, exchange if self.shadow else None), made
 
-    async def _govern(self, exchange: Exchange, subject: str, terms: Terms) -> Governed:
-        await self._opened(exchange, subject, terms)
+    async def _govern(self, exchange: Exchange, subject: str, terms: Terms, noted: Mapping[str, object]) -> Governed:
+        await self._opened(exchange, subject, terms, noted)
         screened = await self._assess(_with_terms(exchange.request, terms), "request")
         stopped = decide(screened.findings, self.constitution).action != "release"
         if stopped and not self.shadow:
@@ -144,9 +148,17 @@ class Governor(msgspec.Struct, frozen=True):
         corrected = msgspec.structs.replace(corrected, steps=history)
         return await self._close(subject, await self._redacted(corrected, terms), drafted if self.shadow else None)
 
-    async def _opened(self, exchange: Exchange, subject: str, terms: Terms) -> None:
+    async def _opened(
+        self, exchange: Exchange, subject: str, terms: Terms, noted: Mapping[str, object] = _NOTHING
+    ) -> None:
         """Record what is about to happen, and by whose means."""
-        means = {"models": self.models, "sampling": self.sampling, "rounds": self.rounds, "budget": self.budget}
+        means = {
+            **noted,
+            "models": self.models,
+            "sampling": self.sampling,
+            "rounds": self.rounds,
+            "budget": self.budget,
+        }
         if self.client:
             means["client"] = self.client
         texts: dict[str, object] = {"request": exchange.request, **_said_of(terms)}

@@ -12,6 +12,7 @@ from lawspeaker.deliberation.steps import Draft
 from lawspeaker.errors import BoundaryError, LogError, ModelError, RejectedError
 from lawspeaker.exchange import Message
 from lawspeaker.gateway.fault import RequestError, bad
+from lawspeaker.gateway.history import facts
 from lawspeaker.gateway.keys import Metered
 from lawspeaker.gateway.neutral import Asked, Outcome
 from lawspeaker.gateway.routes import Client, Route
@@ -100,7 +101,7 @@ def governing(governor: Governor, client: Client) -> Governor:
 
 async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
     with told(id):
-        governed = await governor.govern(asked.exchange, subject=id, terms=asked.terms)
+        governed = await governor.govern(asked.exchange, subject=id, terms=asked.terms, noted=facts(asked))
     return msgspec.structs.replace(_outcome(governed, id), waived=governed.waived)
 
 

@@ -19,6 +19,7 @@ from lawspeaker.gateway.body import PATIENCE, receive_body
 from lawspeaker.gateway.chat import Chat
 from lawspeaker.gateway.decisions import decision, models
 from lawspeaker.gateway.fault import RequestError, bad
+from lawspeaker.gateway.history import continued
 from lawspeaker.gateway.messages import Messages, count
 from lawspeaker.gateway.neutral import Asked, Outcome, Surface
 from lawspeaker.gateway.responses import Responses
@@ -143,6 +144,8 @@ class Gateway:
         check(asked, surface.calls)
         route = self._routes.find(asked.model, client)
         check_taken(asked, route.governor.model, surface.calls)
+        if asked.previous:
+            asked = await continued(asked, client, route.governor, self._log)
         exchange = _Exchange(send, surface, asked, subjects(asked))
         begun = time.monotonic()
         work = asyncio.ensure_future(answer(asked, route, client, exchange.ids))

@@ -20,7 +20,8 @@ PIECE: Final = 256  # characters of one streamed event
 
 class Asked(msgspec.Struct, frozen=True):
     """A request: the conversation, how it is to be answered and on what terms. What is None was left to the
-    deployment."""
+    deployment. `previous` is the response that it goes on from, `own` how many messages at the start are this request's
+    alone, and `kept` whether it may be gone on from."""
 
     model: str
     exchange: Exchange
@@ -31,6 +32,9 @@ class Asked(msgspec.Struct, frozen=True):
     stream: bool = False
     usage: bool = False
     terms: Terms = PLAIN
+    previous: str = ""
+    own: int = 0
+    kept: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """OpenAI's Responses.
 
-Wire format: https://platform.openai.com/docs/api-reference/responses. Nothing is kept between requests: history that
-lies elsewhere (`previous_response_id`, `conversation`, stored prompts) would come in unread and is refused.
+Wire format: https://platform.openai.com/docs/api-reference/responses. A `previous_response_id` is looked up in the
+audit log; history that lies elsewhere (`conversation`, stored prompts) would come in unread and is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,8 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     max_output_tokens: int | None = None
     temperature: float | None = None
     stream: bool | None = None
-    store: bool | None = None  # nothing is stored, whatever a client would allow
+    store: bool | None = None
+    previous_response_id: str | None = None
     tools: list[_Function] = []
     tool_choice: Literal["auto", "none", "required"] | _Named | None = None
     parallel_tool_calls: bool | None = None
@@ -143,6 +144,9 @@ class Responses:
             request.temperature,
             stream=bool(request.stream),
             terms=_terms(request),
+            previous=request.previous_response_id or "",
+            own=len(head),
+            kept=request.store is not False,
         )
 
     def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
@@ -227,6 +231,8 @@ def _response(id: str, created: int, asked: Asked, outcome: Outcome) -> dict[str
         "metadata": {},
         "model": asked.model,
         "output": _output(id, outcome),
+        "previous_response_id": asked.previous or None,
+        "store": asked.kept,
         "parallel_tool_calls": terms.parallel is not False,
         "temperature": asked.temperature,
         "tool_choice": {"type": "function", "name": terms.named} if terms.named else terms.choice,
