@@ -21,10 +21,15 @@ class Text(msgspec.Struct, frozen=True, tag="text", tag_field="type", omit_defau
     name: str = ""
 
 
-class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", tag_field="type", forbid_unknown_fields=True):
-    """What a model thought aloud before it answered."""
+class Reasoning(
+    msgspec.Struct, frozen=True, tag="reasoning", tag_field="type", omit_defaults=True, forbid_unknown_fields=True
+):
+    """What a model thought aloud before it answered. Its vendor may have signed it, so that it is taken back only as
+    it was given; or `sealed` it, so that nobody but the vendor can read it, and there is no `text`."""
 
     text: str
+    signature: str = ""
+    sealed: str = ""
 
 
 class ToolCall(

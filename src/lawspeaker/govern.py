@@ -21,7 +21,7 @@ from lawspeaker.deliberation.correct import Corrected, Corrector
 from lawspeaker.deliberation.critique import TEMPLATE as CRITIQUE
 from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.form import fits
-from lawspeaker.deliberation.redaction import redact
+from lawspeaker.deliberation.redaction import hide, redact
 from lawspeaker.deliberation.revision import TEMPLATE as REVISION
 from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
@@ -143,8 +143,9 @@ class Governor(msgspec.Struct, frozen=True):
             undrafted = Corrected(drafted, screened.findings, (screened, *draft), revised=False)
             return await self._close(subject, undrafted, drafted)
         found = await self._assess(drafted, "draft")
-        corrected = await self._corrector(terms).correct(drafted, found.findings)
-        history = (screened, *draft, found, *corrected.steps)
+        shown = await self._hidden(drafted, found)
+        corrected = await self._corrector(terms).correct(shown.exchange, shown.findings)
+        history = (screened, *draft, found, *shown.steps, *corrected.steps)
         corrected = msgspec.structs.replace(corrected, steps=history)
         return await self._close(subject, await self._redacted(corrected, terms), drafted if self.shadow else None)
 
@@ -214,11 +215,21 @@ class Governor(msgspec.Struct, frozen=True):
         exchange = redact(now.exchange, now.findings, self.constitution)
         if exchange == now.exchange or not fits(exchange.answer, terms.form):
             return now
+        return await self._without(exchange, now, "redact")
+
+    async def _hidden(self, drafted: Exchange, found: Assessment) -> Corrected:
+        """The draft, without its reasoning where the law wants something in that changed."""
+        now = Corrected(drafted, found.findings, (), revised=False)
+        exchange = hide(drafted, found.findings, self.constitution)
+        return now if exchange == drafted else await self._without(exchange, now, "redact", "revise")
+
+    async def _without(self, exchange: Exchange, now: Corrected, *actions: str) -> Corrected:
+        """`exchange`, which is `now` without what the principles of these `actions` wanted gone, looked at again."""
         outcomes = by_principle(now.findings)
         cut = tuple(
             principle.id
             for principle in self.constitution.principles
-            if principle.on_violation == "redact" and outcomes.get(principle.id) == "violated"
+            if principle.on_violation in actions and outcomes.get(principle.id) == "violated"
         )
         again = await self._assess(exchange, "redaction")
         return Corrected(exchange, again.findings, (*now.steps, Redaction(cut, exchange.answer), again), now.revised)

@@ -71,7 +71,7 @@ class Corrector(msgspec.Struct, frozen=True):
     async def _once(self, now: Corrected, principle: Principle, number: int) -> Corrected:
         """One critique and one revision for one principle."""
         if not revisable(now.exchange):
-            what = "the answer holds a tool call or reasoning, which a revision would lose"
+            what = "the answer holds a tool call, which a revision would lose"
             return _add(now, Fault("revision", principle.id, what))
         steps: list[Step] = []
         greedy = msgspec.structs.replace(self.sampling, temperature=0.0)

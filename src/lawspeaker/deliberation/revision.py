@@ -7,7 +7,7 @@ import msgspec
 
 from lawspeaker.constitution.schema import Principle
 from lawspeaker.deliberation.render import answer_text, request_text
-from lawspeaker.exchange import Exchange, Message, Text
+from lawspeaker.exchange import Exchange, Message, Reasoning, Text
 from lawspeaker.models.base import PLAIN, Form, Model, Sampling, Terms
 from lawspeaker.prompt import load_template
 
@@ -26,9 +26,10 @@ class Revision(msgspec.Struct, frozen=True, tag="revision", tag_field="kind"):
 
 
 def revisable(exchange: Exchange) -> bool:
-    """Whether a revision can replace the answer: only words can, since a tool call would be lost."""
-    answer = exchange.messages[exchange.answer_start :]
-    return bool(answer) and all(isinstance(part, Text) for message in answer for part in message.parts)
+    """Whether a revision can replace the answer: only words can, since a tool call would be lost. The reasoning that
+    led to them is dropped with them."""
+    parts = [part for message in exchange.messages[exchange.answer_start :] for part in message.parts]
+    return any(isinstance(part, Text) for part in parts) and all(isinstance(p, Text | Reasoning) for p in parts)
 
 
 async def revise(

@@ -1,7 +1,8 @@
 """Anthropic's Messages.
 
 Wire format: https://docs.anthropic.com/en/api/messages. A refusal is an answer (status 200, `stop_reason: refusal`).
-Thinking that a client sends back is judged and goes no further: what may answer here knows no signatures.
+Thinking is judged as reasoning. What was signed or sealed goes both ways as it is or not at all: an answer that the law
+changed has none. What is sealed nobody here can read, and nobody but the vendor.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from lawspeaker.exchange import Exchange, Message, Part, Reasoning, Text, ToolCa
 from lawspeaker.gateway.body import MOST_MESSAGES, decode
 from lawspeaker.gateway.fault import KINDS, RequestError, bad
 from lawspeaker.gateway.neutral import PIECE, Asked, Effort, Outcome, pieces
-from lawspeaker.models.base import Form, Terms, Tool
+from lawspeaker.models.base import Form, Terms, Thinking, Tool
 
 Cache = dict[str, Any]  # where a vendor may keep a prompt; says nothing to a model
 
@@ -27,6 +28,10 @@ class _Text(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=
 class _Thinking(msgspec.Struct, tag_field="type", tag="thinking", forbid_unknown_fields=True):
     thinking: str
     signature: str = ""
+
+
+class _Sealed(msgspec.Struct, tag_field="type", tag="redacted_thinking", forbid_unknown_fields=True):
+    data: str
 
 
 class _ToolUse(msgspec.Struct, tag_field="type", tag="tool_use", forbid_unknown_fields=True):
@@ -44,7 +49,7 @@ class _ToolResult(msgspec.Struct, tag_field="type", tag="tool_result", forbid_un
     cache_control: Cache | None = None
 
 
-_Block = _Text | _Thinking | _ToolUse | _ToolResult
+_Block = _Text | _Thinking | _Sealed | _ToolUse | _ToolResult
 
 
 class _Turn(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,8 +86,20 @@ class _Metadata(msgspec.Struct, forbid_unknown_fields=True):
     user_id: str | None = None
 
 
+Display = Literal["summarized", "omitted"]
+
+
 class _Disabled(msgspec.Struct, tag_field="type", tag="disabled", forbid_unknown_fields=True):
     pass
+
+
+class _Enabled(msgspec.Struct, tag_field="type", tag="enabled", forbid_unknown_fields=True):
+    budget_tokens: int
+    display: Display | None = None
+
+
+class _Adaptive(msgspec.Struct, tag_field="type", tag="adaptive", forbid_unknown_fields=True):
+    display: Display | None = None
 
 
 class _Counted(msgspec.Struct, forbid_unknown_fields=True):
@@ -93,7 +110,7 @@ class _Counted(msgspec.Struct, forbid_unknown_fields=True):
     system: str | list[_Text] = ""
     tools: list[_Tool] = []
     tool_choice: _Choice | None = None
-    thinking: _Disabled | None = None
+    thinking: _Enabled | _Adaptive | _Disabled | None = None
     output_config: _Output | None = None
     cache_control: Cache | None = None
 
@@ -187,7 +204,19 @@ def _terms(request: _Counted) -> Terms:
         parallel=False if choice.disable_parallel_tool_use else None,
         form=Form(schema=output.format.schema, strict=True) if output.format else None,
         effort=output.effort or "",
+        thinking=_thinking(request.thinking),
     )
+
+
+def _thinking(wanted: _Enabled | _Adaptive | _Disabled | None) -> Thinking | None:
+    match wanted:
+        case _Enabled(budget_tokens=budget, display=display):
+            return Thinking("enabled", budget, display)
+        case _Adaptive(display=display):
+            return Thinking("adaptive", display=display)
+        case _Disabled():
+            return Thinking("disabled")
+    return None
 
 
 def _parts(content: str | list[_Block]) -> Iterator[Part]:
@@ -195,8 +224,10 @@ def _parts(content: str | list[_Block]) -> Iterator[Part]:
         match block:
             case _Text(text=text):
                 yield Text(text)
-            case _Thinking(thinking=text):
-                yield Reasoning(text)
+            case _Thinking(thinking=text, signature=signature):
+                yield Reasoning(text, signature)
+            case _Sealed(data=data):
+                yield Reasoning("", sealed=data)
             case _ToolUse(id=id, name=name, input=given):
                 yield ToolCall(name, msgspec.json.encode(given).decode(), id)
             case _ToolResult(tool_use_id=id, content=text):
@@ -207,13 +238,17 @@ def _parts(content: str | list[_Block]) -> Iterator[Part]:
 def _blocks(outcome: Outcome) -> list[dict[str, Any]]:
     if outcome.refusal:
         return [{"type": "text", "text": outcome.refusal}]
-    said = [_block(part) for part in outcome.parts if isinstance(part, Text | ToolCall)]
+    said = [_block(part) for part in outcome.parts if isinstance(part, Text | ToolCall | Reasoning)]
     return [block for block in said if block.get("text") != ""]
 
 
-def _block(part: Text | ToolCall) -> dict[str, Any]:
+def _block(part: Text | ToolCall | Reasoning) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
+    if isinstance(part, Reasoning):
+        if part.sealed:
+            return {"type": "redacted_thinking", "data": part.sealed}
+        return {"type": "thinking", "thinking": part.text, "signature": part.signature}
     try:
         given = msgspec.json.decode(part.text or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
@@ -226,6 +261,14 @@ def _block_events(index: int, block: Mapping[str, Any]) -> Iterator[bytes]:
         yield _event("content_block_start", index=index, content_block={"type": "text", "text": ""})
         for piece in pieces(block["text"]):
             yield _event("content_block_delta", index=index, delta={"type": "text_delta", "text": piece})
+    elif block["type"] == "thinking":
+        yield _event("content_block_start", index=index, content_block={**block, "thinking": "", "signature": ""})
+        for piece in pieces(block["thinking"]):
+            yield _event("content_block_delta", index=index, delta={"type": "thinking_delta", "thinking": piece})
+        delta = {"type": "signature_delta", "signature": block["signature"]}
+        yield _event("content_block_delta", index=index, delta=delta)
+    elif block["type"] == "redacted_thinking":
+        yield _event("content_block_start", index=index, content_block=block)
     else:
         yield _event("content_block_start", index=index, content_block={**block, "input": {}})
         given = msgspec.json.encode(block["input"]).decode()

@@ -1,15 +1,16 @@
 """Anthropic's Messages.
 
 Wire format: https://docs.anthropic.com/en/api/messages. It has no seed and tells no probabilities; its turns
-alternate, so that what one side says in a row becomes one turn.
+alternate, so that what one side says in a row becomes one turn. Thinking that it signed or sealed goes back to it as it
+came, and only to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from lawspeaker.exchange import Message, Part, Text, ToolCall, ToolResult
+from lawspeaker.exchange import Message, Part, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.models.base import PLAIN, Completion, Finish, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
@@ -17,6 +18,7 @@ from lawspeaker.models.wire import NotTakenError, Wire
 
 _VERSION: Final = "2023-06-01"
 _OPTIONAL: Final = frozenset({"temperature"})
+_THOUGHT: Final = frozenset({"thinking", "redacted_thinking"})
 # fields of `Terms` -> what the wire format calls them
 _SAME: Final = {"stop": "stop_sequences", "top_p": "top_p", "top_k": "top_k"}
 _FINISHES: Final[dict[str, Finish]] = {
@@ -30,6 +32,9 @@ _FINISHES: Final[dict[str, Finish]] = {
 class _Block(msgspec.Struct):
     type: str
     text: str = ""
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
     id: str = ""
     name: str = ""
     input: msgspec.Raw = msgspec.Raw(b"{}")
@@ -52,7 +57,7 @@ class _Reply(msgspec.Struct):
 class Anthropic(Remote):
     """A model behind `POST <base>/messages`."""
 
-    takes = frozenset({"choice", "form", "effort", *_SAME})
+    takes = frozenset({"choice", "form", "effort", "thinking", *_SAME})
 
     def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
         headers = {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
@@ -73,23 +78,37 @@ class Anthropic(Remote):
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         text = "".join(block.text for block in reply.content if block.type == "text")
-        calls = tuple(
-            ToolCall(b.name, bytes(b.input).decode("utf-8", "replace"), b.id)
-            for b in reply.content
-            if b.type == "tool_use"
-        )
+        calls = tuple(_call(block) for block in reply.content if block.type == "tool_use")
+        thought = any(block.type in _THOUGHT for block in reply.content)
+        ordered = tuple(part for block in reply.content for part in _parts(block)) if thought else ()
         finish = _FINISHES.get(reply.stop_reason or "", "stop")
         if not text.strip() and not calls:
             raise self._wire.empty(reply.stop_reason, sampling.max_tokens if finish == "length" else 0)
         used = reply.usage or _Used()
         heard = used.input_tokens + (used.cache_creation_input_tokens or 0) + (used.cache_read_input_tokens or 0)
         ended = (reply.stop_sequence or "") if reply.stop_reason == "stop_sequence" else ""
-        return Completion(text, self.name, finish, calls, Usage(heard, used.output_tokens), ended)
+        return Completion(text, self.name, finish, calls, Usage(heard, used.output_tokens), ended, ordered)
+
+
+def _call(block: _Block) -> ToolCall:
+    return ToolCall(block.name, bytes(block.input).decode("utf-8", "replace"), block.id)
+
+
+def _parts(block: _Block) -> Iterator[Part]:
+    match block.type:
+        case "thinking":
+            yield Reasoning(block.thinking, block.signature)
+        case "redacted_thinking":
+            yield Reasoning("", sealed=block.data)
+        case "text" if block.text:
+            yield Text(block.text)
+        case "tool_use":
+            yield _call(block)
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, object]]:
     turns: list[tuple[str, list[dict[str, object]]]] = []
-    for message in ready(messages):
+    for message in ready(messages, signed=True):
         if message.role == "system":
             continue
         role = "assistant" if message.role == "assistant" else "user"
@@ -107,6 +126,10 @@ def _block(part: Part) -> dict[str, object]:
             return {"type": "tool_use", "id": of, "name": name, "input": _arguments(text)}
         case ToolResult(text=text, id=of):
             return {"type": "tool_result", "tool_use_id": of, "content": text}
+        case Reasoning(sealed=sealed) if sealed:
+            return {"type": "redacted_thinking", "data": sealed}
+        case Reasoning(text=text, signature=signature):
+            return {"type": "thinking", "thinking": text, "signature": signature}
         case _:
             return {"type": "text", "text": part.text}
 
@@ -138,6 +161,10 @@ def _terms(terms: Terms) -> dict[str, object]:
         output["format"] = {"type": "json_schema", "schema": terms.form.schema}
     if output:
         said["output_config"] = output
+    if terms.thinking is not None:
+        given = {"budget_tokens": terms.thinking.budget, "display": terms.thinking.display}
+        set_ = {name: value for name, value in given.items() if value is not None}
+        said["thinking"] = {"type": terms.thinking.kind, **set_}
     if not terms.tools or (terms.choice == "auto" and terms.parallel is None):
         return said
     choice: dict[str, object] = {"type": {"required": "any"}.get(terms.choice, terms.choice)}

@@ -42,6 +42,14 @@ class Form(msgspec.Struct, frozen=True, omit_defaults=True):
     strict: bool | None = None
 
 
+class Thinking(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Anthropic's thinking: whether, within how many tokens, and whether it is shown."""
+
+    kind: Literal["enabled", "adaptive", "disabled"]
+    budget: int | None = None
+    display: Literal["summarized", "omitted"] | None = None
+
+
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one request asks for beside `Sampling`. Each field's default leaves it to the model.
 
@@ -62,6 +70,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     presence_penalty: float | None = None
     effort: str = ""
     verbosity: str = ""
+    thinking: Thinking | None = None
 
     @property
     def asked(self) -> frozenset[str]:
@@ -69,7 +78,8 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
         them, so of these only the call that is required counts."""
         given = {field for field in self.__struct_fields__ if getattr(self, field) not in (None, "", ())}
         required = {"choice"} if self.choice == "required" else set()
-        return frozenset(given - {"tools", "choice", "named", "parallel"} | required)
+        unthinking = {"thinking"} if self.thinking and self.thinking.kind == "disabled" else set()
+        return frozenset(given - {"tools", "choice", "named", "parallel"} - unthinking | required)
 
 
 PLAIN: Final = Terms()
@@ -87,8 +97,8 @@ class Completion(msgspec.Struct, frozen=True):
 
     `finish` is `length` where the answer was cut off at `max_tokens`, `tool_calls` where the model waits for a tool,
     `refused` where the model or its vendor withheld the answer, else `stop`. `stopped_by` is the one of `Terms.stop`
-    that ended it, where the model tells. Whoever asks for words alone and gets calls finds `text` empty; whoever
-    judges the answer judges `parts`.
+    that ended it, where the model tells. `ordered` is all of an answer that holds reasoning, in order. Whoever asks for
+    words alone and gets calls finds `text` empty; whoever judges the answer judges `parts`.
     """
 
     text: str
@@ -97,11 +107,12 @@ class Completion(msgspec.Struct, frozen=True):
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     stopped_by: str = ""
+    ordered: tuple[Part, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """All of it, as the parts of an assistant's turn: the words, then the calls."""
-        return (*((Text(self.text),) if self.text else ()), *self.tool_calls)
+        """All of it, as the parts of an assistant's turn: the words, then the calls, where there is no other order."""
+        return self.ordered or (*((Text(self.text),) if self.text else ()), *self.tool_calls)
 
 
 class Model(Protocol):

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from lawspeaker.exchange import Message, Part, Reasoning, Text, ToolCall, ToolResult
 
 
-def ready(messages: Sequence[Message]) -> Iterator[Message]:
-    """`messages` without reasoning, which stays here, and in characters that can be sent.
+def ready(messages: Sequence[Message], *, signed: bool = False) -> Iterator[Message]:
+    """`messages` without reasoning, which stays here unless a vendor that wants it back has `signed` it, and in
+    characters that can be sent.
 
     Calls without an id get one, and results without one answer the calls that are still open, in order. The words of
     a tool's turn are a result.
@@ -25,6 +26,8 @@ def ready(messages: Sequence[Message]) -> Iterator[Message]:
                     parts.append(ToolResult(sendable(text), sendable(_answered(unanswered, ""))))
                 case Text(text=text, name=name):
                     parts.append(Text(sendable(text), name))
+                case Reasoning(signature=signature, sealed=sealed) if signed and (signature or sealed):
+                    parts.append(part)
                 case Reasoning():
                     pass
         yield Message(message.role, tuple(parts))
