@@ -5,6 +5,7 @@ import io
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -154,6 +155,35 @@ def test_health_and_metrics(up: Served) -> None:
     _, headers, body = _send(up, b"", "/metrics", "GET")
     assert headers["Content-Type"].startswith("text/plain")
     assert b'lawspeaker_answers_total{outcome="refuse",route="tiny",surface="chat",tenant="default"}' in body
+
+
+def test_many_wait_for_the_upstream_at_the_same_time(tmp_path: Path) -> None:
+    """No request has to wait until others are answered: the upstream answers when all have arrived."""
+    count = 250
+    arrived: list[str] = []
+    events: list[asyncio.Event] = []
+
+    async def together(said: str, all_here: asyncio.Event) -> web.Response:
+        arrived.append(said)
+        if len(arrived) == count:
+            all_here.set()
+        await all_here.wait()
+        return web.json_response({"choices": [{"message": {"role": "assistant", "content": said}}]})
+
+    def answer(request: web.Request, body: dict) -> object:
+        events[:] = events or [asyncio.Event()]
+        return together(body["messages"][-1]["content"], events[0])
+
+    async def one(session: aiohttp.ClientSession, base: str, number: int) -> bool:
+        async with session.post(base + CHAT, data=_ask(f"canary-{number}"), headers=_JSON) as response:
+            return response.status == 200 and f'"canary-{number}"' in await response.text()
+
+    async def run(base: str) -> list[bool]:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            return await asyncio.gather(*(one(session, base, number) for number in range(count)))
+
+    with governed(tmp_path, answer, "--timeout", "20") as served:
+        assert all(asyncio.run(run(served.base)))
 
 
 def test_answers_never_cross(up: Served) -> None:

@@ -78,7 +78,7 @@ def _open(route: RouteConfig, opened: dict[str, Model]) -> None:
         if address is None or address in opened:
             continue
         try:
-            opened[address] = open_model(address)
+            opened[address] = open_model(address, connections=0)  # as many as there are requests
         except ModelConfigError as error:
             if part not in route.places:
                 raise

@@ -14,6 +14,7 @@ from lawspeaker.models.nano import Nano
 from lawspeaker.models.openai import OpenAICompatible
 from lawspeaker.models.responses import OpenAIResponses
 from lawspeaker.models.scripted import Scripted
+from lawspeaker.models.wire import CONNECTIONS
 
 # vendor -> (server, path below it, variable that names another server, variables that may hold the key): as each
 # vendor's own client reads; OPENAI_BASE_URL alone holds the path too
@@ -35,9 +36,11 @@ _FORMS: Final = (
 )
 
 
-def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Model:
+def open_model(address: str, environment: Mapping[str, str] = os.environ, *, connections: int = CONNECTIONS) -> Model:
     """The model behind `address`. Nothing is sent yet, but `local:ORG/NAME` fetches weights that are not cached.
     Raises `ModelConfigError`.
+
+    `connections` is how many there are at the same time to one server at most, 0 for any number.
 
     A server of one's own (`http://…#model`) gets the key in `LAWSPEAKER_MODEL_KEY`, never a vendor's. An address is
     on record and in messages, so one that holds a key or a password is refused, in words that do not repeat it.
@@ -58,25 +61,25 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ) -> Mod
             raise ModelConfigError(f"{address}: no key; set {' or '.join(names)}")
         if environment.get(override):
             server = _base(environment[override], f"{override}: want http://HOST:PORT{'' if path else '/v1'}")
-        return _speaking(vendor, address, server.rstrip("/") + path, rest, key)
+        return _speaking(vendor, address, server.rstrip("/") + path, rest, key, connections)
     if vendor in {"http", "https"}:
         url, _, model = address.partition("#")
         wanted = f"a model address that begins with {vendor}: want http://HOST:PORT/v1#MODEL"
         if not model:
             raise ModelConfigError(wanted)
         key = _key(address, ("LAWSPEAKER_MODEL_KEY",), environment)
-        return OpenAICompatible(address, _base(url, wanted), model, key)
+        return OpenAICompatible(address, _base(url, wanted), model, key, connections=connections)
     raise ModelConfigError(f"{address!r} is not a model address; want {_FORMS}")
 
 
-def _speaking(vendor: str, address: str, base: str, model: str, key: str) -> Model:
+def _speaking(vendor: str, address: str, base: str, model: str, key: str, connections: int) -> Model:
     match vendor:
         case "openai-responses":
-            return OpenAIResponses(address, base, model, key)
+            return OpenAIResponses(address, base, model, key, connections=connections)
         case "anthropic":
-            return Anthropic(address, base, model, key)
+            return Anthropic(address, base, model, key, connections=connections)
         case _:
-            return OpenAICompatible(address, base, model, key, reasons=vendor == "openai")
+            return OpenAICompatible(address, base, model, key, reasons=vendor == "openai", connections=connections)
 
 
 def _base(url: str, wanted: str) -> str:

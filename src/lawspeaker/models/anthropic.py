@@ -14,7 +14,7 @@ from lawspeaker.exchange import Message, Part, Reasoning, Text, ToolCall, ToolRe
 from lawspeaker.models.base import PLAIN, Completion, Finish, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
-from lawspeaker.models.wire import NotTakenError, Wire
+from lawspeaker.models.wire import CONNECTIONS, NotTakenError, Wire
 
 _VERSION: Final = "2023-06-01"
 _OPTIONAL: Final = frozenset({"temperature"})
@@ -59,9 +59,9 @@ class Anthropic(Remote):
 
     takes = frozenset({"choice", "form", "effort", "thinking", *_SAME})
 
-    def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
+    def __init__(self, name: str, base: str, model: str, key: str | None, *, connections: int = CONNECTIONS) -> None:
         headers = {"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})}
-        wire = Wire(name, base.rstrip("/") + "/messages", "Messages", key, headers, _OPTIONAL)
+        wire = Wire(name, base.rstrip("/") + "/messages", "Messages", key, headers, _OPTIONAL, connections=connections)
         super().__init__(wire, {"base": base, "model": model})
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:

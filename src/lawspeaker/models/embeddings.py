@@ -12,7 +12,7 @@ import msgspec
 from lawspeaker.errors import ModelError
 from lawspeaker.models.base import Usage
 from lawspeaker.models.turns import sendable
-from lawspeaker.models.wire import Wire
+from lawspeaker.models.wire import CONNECTIONS, Wire
 
 _LARGEST: Final = 96 * 1024 * 1024  # bytes of a reply: 2,048 vectors of 3,072 numbers, written out
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
@@ -51,9 +51,17 @@ class _Reply(msgspec.Struct):
 class Embedding:
     """`POST <base>/embeddings` for `model`; `name` is what messages call it."""
 
-    def __init__(self, name: str, base: str, model: str, key: str | None, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        model: str,
+        key: str | None,
+        headers: Mapping[str, str],
+        connections: int = CONNECTIONS,
+    ) -> None:
         url = base.rstrip("/") + "/embeddings"
-        self._wire = Wire(name, url, "Embeddings", key, headers, frozenset(), _LARGEST)
+        self._wire = Wire(name, url, "Embeddings", key, headers, frozenset(), _LARGEST, connections)
         self._model = model
 
     async def embed(self, texts: Sequence[str], timeout: float, how: Mapping[str, object]) -> Vectors:

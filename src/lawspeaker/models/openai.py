@@ -15,7 +15,7 @@ from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Te
 from lawspeaker.models.embeddings import Embedding, Vectors
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
-from lawspeaker.models.wire import NotTakenError, Wire
+from lawspeaker.models.wire import CONNECTIONS, NotTakenError, Wire
 
 _LIKELIHOODS: Final = {"logprobs": True, "top_logprobs": 20}
 _OPTIONAL: Final = frozenset({"temperature", "seed", *_LIKELIHOODS})
@@ -77,12 +77,21 @@ class OpenAICompatible(Remote):
 
     takes = frozenset({"seed", "choice", "form", "stop", "effort", *_SAME})
 
-    def __init__(self, name: str, base: str, model: str, key: str | None, *, reasons: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        model: str,
+        key: str | None,
+        *,
+        reasons: bool = False,
+        connections: int = CONNECTIONS,
+    ) -> None:
         url = base.rstrip("/") + "/chat/completions"
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        wire = Wire(name, url, "Chat Completions", key, headers, _OPTIONAL)
+        wire = Wire(name, url, "Chat Completions", key, headers, _OPTIONAL, connections=connections)
         super().__init__(wire, {"base": base, "model": model})
-        self._embedding = Embedding(name, base, model, key, headers)
+        self._embedding = Embedding(name, base, model, key, headers, connections)
         self._reasons = reasons
         self._limit = "max_completion_tokens" if reasons else "max_tokens"
 

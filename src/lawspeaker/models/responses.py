@@ -14,7 +14,7 @@ from lawspeaker.exchange import Message, ToolCall, ToolResult
 from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
-from lawspeaker.models.wire import Wire
+from lawspeaker.models.wire import CONNECTIONS, Wire
 
 _OPTIONAL: Final = frozenset({"temperature"})
 
@@ -54,9 +54,11 @@ class OpenAIResponses(Remote):
 
     takes = frozenset({"choice", "form", "effort", "verbosity", "top_p"})
 
-    def __init__(self, name: str, base: str, model: str, key: str | None) -> None:
+    def __init__(self, name: str, base: str, model: str, key: str | None, *, connections: int = CONNECTIONS) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        wire = Wire(name, base.rstrip("/") + "/responses", "Responses", key, headers, _OPTIONAL)
+        wire = Wire(
+            name, base.rstrip("/") + "/responses", "Responses", key, headers, _OPTIONAL, connections=connections
+        )
         super().__init__(wire, {"base": base, "model": model, "form": "responses"})
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:

@@ -18,6 +18,7 @@ import msgspec
 
 from lawspeaker.errors import ModelError, RejectedError
 
+CONNECTIONS: Final = 100  # at the same time to one server; who asks beyond waits, within its own time-out
 _MAX_REPLY: Final = 8 * 1024 * 1024  # bytes: far beyond any answer, and no way to fill the memory
 _MAX_WORDS: Final = 200  # characters of a server's own in an error message
 _TRIES: Final = 3
@@ -55,7 +56,8 @@ class NotTakenError(RejectedError):
 class Wire:
     """`POST <url>` for the model that messages call `name`, in the JSON form that is called `form`.
 
-    `optional` names the parameters that may be left out; a reply has `largest` bytes at most.
+    `optional` names the parameters that may be left out; a reply has `largest` bytes at most. At the same time there
+    are `connections` at most, 0 for any number.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class Wire:
         headers: Mapping[str, str],
         optional: frozenset[str],
         largest: int = _MAX_REPLY,
+        connections: int = CONNECTIONS,
     ) -> None:
         self.name, self.url, self.form = name, url, form
+        self._connections = connections
         self.left_out: set[str] = set()  # parameters that the server said the model does not take
         self._key, self._headers, self._optional, self._largest = key, headers, optional, largest
         self._instead: dict[str, str] = {}
@@ -174,6 +178,7 @@ class Wire:
             self._session = aiohttp.ClientSession(
                 headers={"Content-Type": "application/json", "Accept-Encoding": "gzip", **self._headers},
                 timeout=aiohttp.ClientTimeout(total=None),  # `ask` holds the time-out, over all tries
+                connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # so that the limit on a reply is on what it decompresses to
             )
