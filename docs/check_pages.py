@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
 
+from lawspeaker.checks import injection_rules
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.checks.secret_formats import FORMATS
 from lawspeaker.checks.terraform.rules import RULES
@@ -23,6 +24,7 @@ def pages() -> Mapping[str, str]:
     """Every page by its file name."""
     law = load("infrastructure", kinds=KINDS)
     found = {f"terraform-{rule.id}.md": _rule(rule, _principles(law, rule)) for rule in RULES.values()}
+    found |= {f"prompt_injection-{rule.id}.md": _injection(rule) for rule in injection_rules.RULES}
     found["secrets.md"] = _formats()
     found["README.md"] = _index(law)
     return found
@@ -66,6 +68,28 @@ Complies:
 """
 
 
+def _injection(rule: injection_rules.Rule) -> str:
+    return f"""# `prompt_injection`: `{rule.id}`
+
+{rule.doc}
+
+In a constitution: `checks: [{{prompt_injection: {{rules: [{rule.id}]}}}}]`, under a principle that applies to `request`
+or `tool_result`; no other part is read.
+
+Violates it:
+
+```text
+{rule.violating}
+```
+
+Complies:
+
+```text
+{rule.complying}
+```
+"""
+
+
 def _line(doc: str | None) -> str:
     return " ".join(cleandoc(doc or "").split())
 
@@ -93,6 +117,9 @@ def _index(law: Constitution) -> str:
         f"| [`{rule.id}`](terraform-{rule.id}.md) | {', '.join(f'`{id}`' for id in _principles(law, rule))} |"
         for rule in RULES.values()
     )
+    injection = "\n".join(
+        f"- [`{rule.id}`](prompt_injection-{rule.id}.md): {rule.reason}" for rule in injection_rules.RULES
+    )
     return f"""# What the checks look for
 
 Made by `python docs/check_pages.py` from the code.
@@ -113,6 +140,13 @@ a template or manifest stays inconclusive, as all of Azure templates, Pulumi and
 ## `secrets`
 
 [Its formats](secrets.md).
+
+## `prompt_injection`
+
+{injection}
+
+It reads requests and what tools return, never what the model says itself. What is missed: questions that only a system
+prompt forbids, and words that no sign knows; a judge is for those.
 """
 
 

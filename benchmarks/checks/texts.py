@@ -3,9 +3,11 @@
     python benchmarks/checks/texts.py --data FOLDER
 
 FOLDER holds `personal-data.jsonl` (presidio-research, MIT), `prompt-injection.jsonl` and `benign-ops.jsonl` (both
-PurpleLlama, MIT). Prints one JSON object, shares with 95 % Wilson intervals. A span counts as found if something of its
+PurpleLlama, MIT), `over-refusal.jsonl` (XSTest, CC-BY-4.0) and `terraform-requests.jsonl` (IaC-Eval, MIT). Prints one
+JSON object, shares with 95 % Wilson intervals. A span counts as found if something of its
 type overlaps it. Folds are by template, so that no sentence's sibling is in another. Of the injections, those that were
-read while the signs were written (half by the hash of the id, and the first three of each technique) are apart.
+read while the signs were written are apart: half by the hash of the id, the first three of each technique, and of the
+rest half again.
 """
 
 import argparse
@@ -41,8 +43,8 @@ def share(part: int, whole: int) -> dict[str, object]:
     return {"n": whole, "share": round(part / whole, 3) if whole else None, "95%": [round(low, 3), round(high, 3)]}
 
 
-def bucket(key: object, count: int) -> int:
-    return hashlib.sha256(str(key).encode()).digest()[0] % count
+def bucket(key: object, count: int, byte: int = 0) -> int:
+    return hashlib.sha256(str(key).encode()).digest()[byte] % count
 
 
 def personal_data(sentences: Iterable[dict[str, Any]]) -> dict[str, object]:
@@ -75,7 +77,7 @@ def personal_data(sentences: Iterable[dict[str, Any]]) -> dict[str, object]:
     return result
 
 
-def prompt_injection(attacks: list[dict[str, Any]], honest: list[dict[str, Any]]) -> dict[str, object]:
+def prompt_injection(attacks: list[dict[str, Any]], honest: dict[str, list[dict[str, Any]]]) -> dict[str, object]:
     seen: Counter[tuple[str, str]] = Counter()
     read: list[bool] = []
     kept_back: list[tuple[dict[str, Any], bool]] = []
@@ -83,7 +85,7 @@ def prompt_injection(attacks: list[dict[str, Any]], honest: list[dict[str, Any]]
         technique = (row["type"], row["variant"])
         seen[technique] += 1
         found = bool(injections(row["user_input"]))
-        if bucket(row["id"], 2) == 0 or seen[technique] <= 3:
+        if 0 in (bucket(row["id"], 2), bucket(row["id"], 2, byte=1)) or seen[technique] <= 3:
             read.append(found)
         else:
             kept_back.append((row, found))
@@ -91,12 +93,12 @@ def prompt_injection(attacks: list[dict[str, Any]], honest: list[dict[str, Any]]
         kind: [found for row, found in kept_back if row["type"] == kind]
         for kind in sorted({row["type"] for row, _ in kept_back})
     }
-    alarms = sum(bool(injections(row["prompt"])) for row in honest)
+    alarms = {name: sum(bool(injections(row["prompt"])) for row in rows) for name, rows in honest.items()}
     return {
         "recall, not read before": share(sum(found for _, found in kept_back), len(kept_back)),
         **{f"recall, not read before, {kind}": share(sum(found), len(found)) for kind, found in kinds.items()},
         "recall, read before": share(sum(read), len(read)),
-        "false alarms": share(alarms, len(honest)),
+        **{f"false alarms, {name}": share(alarms[name], len(rows)) for name, rows in honest.items()},
     }
 
 
@@ -104,9 +106,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     data = parser.parse_args().data
+    honest = {name: rows(data / f"{name}.jsonl") for name in ("benign-ops", "over-refusal", "terraform-requests")}
+    honest["over-refusal"] = [row for row in honest["over-refusal"] if row["label"] == "safe"]
     result = {
         "personal_data": personal_data(rows(data / "personal-data.jsonl")),
-        "prompt_injection": prompt_injection(rows(data / "prompt-injection.jsonl"), rows(data / "benign-ops.jsonl")),
+        "prompt_injection": prompt_injection(rows(data / "prompt-injection.jsonl"), honest),
     }
     print(json.dumps(result, indent=2))
 

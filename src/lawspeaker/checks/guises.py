@@ -7,11 +7,12 @@ letters, the word backwards and in ROT13. Case counts as the author says.
 What is not covered: words of fewer than six letters (eight for the last two), which other words would turn into.
 """
 
-import codecs
 import re
 import unicodedata
 from string import ascii_letters
 from typing import Final, NamedTuple
+
+from lawspeaker.checks.payloads import shifted
 
 _PHRASE: Final = re.compile(r"(\(\?i\))?(?:\\b)?([^\W\d_]+(?:[ '’-][^\W\d_]+)*)(?:\\b)?")
 _LEAST: Final = 6
@@ -52,7 +53,7 @@ def guises(pattern: str) -> Guises | None:
         _ALONE % _APART.join(sign for sign, letter in zip(signs, words, strict=True) if letter.isalpha()),
     ]
     if sum(map(str.isalpha, words)) >= _LEAST_TURNED:
-        found += [_ALONE % re.escape(turned) for turned in (words[::-1], codecs.encode(words, "rot13"))]
+        found += [_ALONE % re.escape(turned) for turned in (words[::-1], shifted(words, 13))]
     flag = phrase[1] or ""
     return Guises(tuple(flag + each for each in found), _WIDEST * len(words) + 2)
 

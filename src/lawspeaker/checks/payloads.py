@@ -10,18 +10,16 @@ What is not covered: keys, compression, base85, and codes that only the conversa
 
 import base64
 import binascii
-import codecs
 import html
 import re
 from collections.abc import Callable, Iterator
+from string import ascii_letters, ascii_lowercase
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from lawspeaker.checks.normal import Normal, Pieces
 from lawspeaker.checks.regex import PatternSet
 
-# Up to this, ROT13 is looked at; it has no shape of its own.
-_LONGEST: Final = 20_000
 # A run of base64, over the lines of a text that was wrapped too. Nearly every text in base64 has letters of both cases.
 _BASE64: Final = re.compile(
     r"(?<![A-Za-z0-9+/_-])(?=[a-z0-9+/_-]*[A-Z])(?=[A-Z0-9+/_-]*[a-z])"
@@ -88,9 +86,10 @@ def tagged(text: str) -> Decoded | None:
     return Decoded(out.finished(), ("tag characters",))
 
 
-def rot13(text: str) -> str:
-    """`text` by ROT13: whoever looks for words looks twice."""
-    return codecs.encode(text[:_LONGEST], "rot13")
+def shifted(text: str, by: int) -> str:
+    """`text` with each ASCII letter moved `by` places along the alphabet; by 13 it is ROT13."""
+    moved = ascii_lowercase[by:] + ascii_lowercase[:by]
+    return text.translate(str.maketrans(ascii_letters, moved + moved.upper()))
 
 
 class _Code(NamedTuple):

@@ -29,12 +29,15 @@ class PatternSet:
 
     With `at_once`, one pass tells which patterns occur and only those are looked for. RE2 reports an exhausted memory
     budget of that pass as "nothing occurs", so it is for pattern sets that are known and tested, never for those
-    that a constitution brings.
+    that a constitution brings. Patterns with gaps multiply each other's states: of such, `together` bounds how many
+    share a pass.
     """
 
-    def __init__(self, patterns: Sequence[str], *, at_once: bool = False) -> None:
+    def __init__(self, patterns: Sequence[str], *, at_once: bool = False, together: int = 1_000) -> None:
         self._patterns = tuple(re2.compile(pattern, _options()) for pattern in patterns)
-        self._set = _set(patterns) if at_once else None
+        self._sets = [
+            (first, _set(patterns[first : first + together])) for first in range(0, len(patterns) * at_once, together)
+        ]
         self._any = None if at_once else _any(patterns)
 
     def search(self, text: str, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
@@ -51,8 +54,8 @@ class PatternSet:
     def occurring(self, text: str) -> Sequence[int]:
         """Those of the patterns that may match; without `at_once`, it is known only whether there are any."""
         text = encodable(text)
-        if self._set is not None:
-            return sorted(self._set.Match(text) or ())
+        if self._sets:
+            return sorted(first + index for first, each in self._sets for index in each.Match(text) or ())
         return () if self._any is not None and not self._any.search(text) else range(len(self._patterns))
 
     def fullmatch(self, text: str) -> bool:
