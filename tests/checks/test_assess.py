@@ -1,6 +1,7 @@
 """`assess()`: every principle, in order, whatever a check does."""
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
 from lawspeaker.errors import BoundaryError, InputError
-from lawspeaker.exchange import Exchange, Scope, ask
+from lawspeaker.exchange import Exchange, Message, Scope, Text, ToolCall, ask
 from lawspeaker.finding import Finding, by_principle, combine
 
 EXCHANGE = ask("hello").with_answer("world")
@@ -275,3 +276,26 @@ def test_an_answer_that_quotes_an_attack_is_no_injection() -> None:
     said = ask("What is an injection?").with_answer(f"A text such as '{order}'")
     assert combine(f.outcome for f in asyncio.run(assess(said, constitution))) == "upheld"
     assert combine(f.outcome for f in asyncio.run(assess(ask(order).with_answer("No."), constitution))) == "violated"
+
+
+DROPPED = """resource "aws_db_instance" "d" {
+  skip_final_snapshot = true
+  password            = var.password
+}
+"""
+
+
+def test_what_a_rule_and_a_pattern_find_in_the_same_line_is_said_once() -> None:
+    infrastructure = load("infrastructure", kinds=KINDS)
+    file = Exchange((Message("user", (Text("x"),)), Message("assistant", (Text(DROPPED, "main.tf"),))))
+    found = asyncio.run(assess(file, infrastructure))
+    assert [f.check for f in found if (f.principle, f.outcome) == ("recoverable-data", "violated")] == [
+        "terraform/unrecoverable"
+    ]
+    # An edit shows no resource, so only the pattern sees it; in a tool call nobody can tell what stands where.
+    edit = ToolCall("edit", json.dumps({"old": "a", "new": "  skip_final_snapshot = true\n"}))
+    write = ToolCall("write", json.dumps({"path": "main.tf", "content": DROPPED}))
+    for call, checks in ((edit, {"pattern/deny"}), (write, {"pattern/deny", "terraform/unrecoverable"})):
+        asked = Exchange((Message("user", (Text("x"),)), Message("assistant", (call,))))
+        found = asyncio.run(assess(asked, infrastructure))
+        assert {f.check for f in found if (f.principle, f.outcome) == ("recoverable-data", "violated")} == checks

@@ -42,6 +42,7 @@ async def assess(
     found: dict[str, list[Finding]] = {principle.id: [] for principle in read}
     for each, findings in zip(tasks, results, strict=True):
         found[each.job.principle] += findings
+    found = {id: _without_echoes(several, exchange) for id, several in found.items()}
     asked = {principle.id: judges for principle in read if (judges := _judges(principle, found[principle.id]))}
     verdicts = await asyncio.gather(
         *(
@@ -59,6 +60,27 @@ async def assess(
             found[principle.id] or [_unchecked(principle)] if principle.id in found else [_outside(principle)]
         )
     )
+
+
+def _without_echoes(found: list[Finding], exchange: Exchange) -> list[Finding]:
+    """Of one principle: without what a pattern finds in a line where another check, which says more, finds something
+    wrong. A finding that has a whole part for its place does not say where it is, so it hides nothing."""
+    lines = {
+        (span.message, span.part, span.line)
+        for finding in found
+        if finding.outcome == "violated" and not _is_pattern(finding)
+        for span in finding.spans
+        if span.end - span.start < len(exchange.messages[span.message].parts[span.part].text)
+    }
+    return [finding for finding in found if not (_is_pattern(finding) and _lines(finding) & lines)]
+
+
+def _is_pattern(finding: Finding) -> bool:
+    return finding.check.startswith("pattern/")
+
+
+def _lines(finding: Finding) -> set[tuple[int, int, int]]:
+    return {(span.message, span.part, span.line) for span in finding.spans}
 
 
 def _outside(principle: Principle) -> Finding:

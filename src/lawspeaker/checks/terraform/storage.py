@@ -50,15 +50,6 @@ def s3_policy(module: Module) -> Iterator[Verdict]:
             yield from each(resource, _unless_blocked(resource, found, _POLICY_SWITCHES, buckets))
 
 
-def with_acl(module: Module) -> frozenset[str]:
-    """The addresses of the buckets whose ACL the program states."""
-    buckets = Buckets(module)
-    found = {bucket.address for bucket in module.of("aws_s3_bucket") if bucket.get("acl") is not None}
-    for resource in module.of("aws_s3_bucket_acl"):
-        found.update(bucket.address for bucket in buckets.named(resource.get("bucket")))
-    return frozenset(found)
-
-
 def store_policy(module: Module) -> Iterator[Verdict]:
     """The policy of another store (images, backups, archives, secrets) that allows everyone."""
     for resource in module.of(*_WITH_POLICY):

@@ -32,6 +32,11 @@ _APPS: Final = (
     *("azurerm_linux_function_app", "azurerm_windows_function_app"),
 )
 _AZURE_SQL: Final = ("azurerm_postgresql_server", "azurerm_mysql_server", "azurerm_mariadb_server")
+# Policies of NIFCLOUD's load balancers that still speak TLS 1.0 or 1.1, by name and number; none stated is the first.
+_OLD_NIFCLOUD: Final = (
+    *("", "Standard Ciphers A ver1", "Standard Ciphers B ver1", "Standard Ciphers C ver1", "Ats Ciphers A ver1"),
+    *("Ats Ciphers D ver1", "1", "2", "3", "5", "8"),
+)
 
 
 def _old_policy(value: Value) -> bool:
@@ -136,10 +141,26 @@ def cloud_sql(module: Module) -> Iterator[Verdict]:
         yield from each(resource, wrong)
 
 
+def nifcloud(module: Module) -> Iterator[Verdict]:
+    """A load balancer of NIFCLOUD on port 80, one on port 443 with a policy for old TLS, or one that serves HTTP to the
+    network that all customers share with the internet."""
+    for resource in module.of("nifcloud_load_balancer", "nifcloud_load_balancer_listener"):
+        port = resource.get("load_balancer_port")
+        wrong = [violated(resource, _CLEAR, resource.at("load_balancer_port"))] if port == 80 else []
+        for name in ("ssl_policy_name", "ssl_policy_id"):
+            if port == 443 and resource.get(name) in _OLD_NIFCLOUD:
+                wrong.append(violated(resource, _AGED, resource.at(name)))
+        yield from each(resource, iter(wrong))
+    for resource in module.of("nifcloud_elb"):
+        public = any(body.get("network_id") == "net-COMMON_GLOBAL" for body in resource.children("network_interface"))
+        clear = public and resource.get("protocol") == "HTTP"
+        yield from each(resource, iter([violated(resource, _CLEAR, resource.at("protocol"))] if clear else []))
+
+
 RULE: Final = Rule(
     "weak-transport",
-    (judgement(_SETTINGS), clear_listener, certificate, cloud_sql, emr),
-    types_of(_SETTINGS) + r"|digitalocean_loadbalancer\b|aws_emr_security",
+    (judgement(_SETTINGS), clear_listener, certificate, cloud_sql, emr, nifcloud),
+    types_of(_SETTINGS) + r"|digitalocean_loadbalancer\b|aws_emr_security|nifcloud_(?:elb|load_balancer)",
     NEVER,
     doc=(
         "Services must not accept connections in the clear, or with SSL or a version of TLS below 1.2. "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lawspeaker.checks.terraform.module import Module
-from lawspeaker.checks.terraform.storage import Buckets, with_acl
+from lawspeaker.checks.terraform.storage import Buckets
 from lawspeaker.checks.terraform.switches import NEVER, OFF, ON, Setting, judgement, types_of
 from lawspeaker.checks.terraform.values import Unknown
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, undecided, violated
@@ -51,13 +51,10 @@ _CLEAR: Final = ("http://", "git::http://", "git::git://", "git://")
 
 
 def missing_block(module: Module) -> Iterator[Verdict]:
-    """A bucket of the module that no public access block of the module may belong to. One whose ACL the
-    program states is judged by that ACL (`public-storage`): an absent companion is weaker evidence."""
+    """A bucket of the module that no public access block of the module may belong to, whatever its ACL says: an ACL
+    can be changed."""
     buckets = Buckets(module)
-    told = with_acl(module)
     for resource in module.of("aws_s3_bucket"):
-        if resource.address in told:
-            continue
         found = buckets.blocks(resource) or buckets.nearby(resource)
         wrong = [violated(resource, "no public access block belongs to it")]
         yield from each(resource, iter(wrong if not found and not module.broken else []))
