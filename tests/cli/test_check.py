@@ -18,6 +18,11 @@ resource "aws_s3_bucket_acl" "invoices" {
   bucket = aws_s3_bucket.invoices.id
   acl    = "public-read"
 }
+
+resource "aws_s3_bucket_public_access_block" "invoices" {
+  bucket              = aws_s3_bucket.invoices.id
+  block_public_policy = true
+}
 """
 CLOSED = OPEN.replace("public-read", "private")
 ANSWER = f"Here you are:\n\n```hcl\n{OPEN}```\n\nTell me if you need more.\n"
@@ -196,3 +201,24 @@ def test_links_out_of_a_folder_are_not_followed(cli: Run, work: Path) -> None:
     (work / "secret.tf").write_text(OPEN)
     (work / "m" / "link.tf").symlink_to(work / "secret.tf")
     assert cli("check", "m").returncode == 0
+
+
+MODULE = """variable "acl" {}
+resource "aws_s3_bucket_acl" "store" {
+  bucket = "invoices"
+  acl    = var.acl
+}
+"""
+
+
+def test_a_module_in_a_folder_that_was_given_is_judged_by_its_calls(cli: Run, work: Path) -> None:
+    (work / "modules" / "store").mkdir(parents=True)
+    (work / "modules" / "store" / "main.tf").write_text(MODULE)
+    (work / "main.tf").write_text('module "invoices" {\n  source = "./modules/store"\n  acl    = "public-read"\n}\n')
+    done = cli("check", ".", "--format", "json")
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert (done.returncode, finding["outcome"], finding["path"]) == (1, "violated", "./modules/store/main.tf")
+    assert "aws_s3_bucket_acl.invoices/store" in finding["reason"]
+    # Without the folder nobody knows what the call sets up, and without the call not what the variable is.
+    assert cli("check", "main.tf").returncode == 0
+    assert cli("check", "modules").returncode == 3

@@ -1,26 +1,30 @@
 """From paths to exchanges: what `check` is given to judge.
 
-The Terraform files of one directory are one module and so one exchange; every other file is one of its own. A file
+The Terraform files of one directory are one module; it is one exchange with the modules that it calls, and that call
+it, in other directories that were given. Every other file is an exchange of its own. A file
 that cannot be read as text is not skipped: it becomes inconclusive, since silence would be a pass. In a folder,
 pictures and other binary files, symbolic links, and folders that are hidden or made by a program are left out; the
 files among them are counted.
 """
 
 import os
+import posixpath
 import stat
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.terraform.local import called_by
 from lawspeaker.errors import InputError
 from lawspeaker.exchange import Exchange, Message, Text
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-_MODULE: Final = (".tf", ".tofu", ".tfvars", ".tfvars.json")
+_PROGRAMS: Final = (".tf", ".tofu")
+_MODULE: Final = (*_PROGRAMS, ".tfvars", ".tfvars.json")
 # A file of such a name should be text: one that is not is told of, wherever it lies.
 _TEXTUAL: Final = (*_MODULE, ".json", ".md", ".txt", ".yaml", ".yml", ".sh", ".py", ".hcl")
 _BINARY: Final = "binary, so nothing in it was judged"
@@ -43,7 +47,7 @@ class Subject(msgspec.Struct, frozen=True):
 
 def read(arguments: Sequence[str]) -> Given:
     """What the arguments name: files, folders, `-` for standard input. Raises `InputError`."""
-    modules: dict[str, list[Text]] = defaultdict(list)
+    folders: dict[str, list[Text]] = defaultdict(list)
     alone: list[Subject] = []
     left_out = 0
     for path in dict.fromkeys(path for argument in arguments for path in _files(argument)):
@@ -59,13 +63,34 @@ def read(arguments: Sequence[str]) -> Given:
         elif problem:
             alone.append(Subject(_exchange([Text("", shown)]), problem))
         elif path.endswith(_MODULE):
-            modules[str(Path(path).parent)].append(Text(text, shown))
+            folders[posixpath.normpath(Path(path).parent)].append(Text(text, shown))
         else:
             alone.append(Subject(_exchange([Text(text, shown)])))
-    found = (*(Subject(_exchange(files)) for files in modules.values()), *alone)
+    found = (*(Subject(_exchange(files)) for files in _connected(folders)), *alone)
     if not found:
         raise InputError(f"{', '.join(arguments)}: no file to judge")
     return Given(found, left_out)
+
+
+def _connected(folders: Mapping[str, list[Text]]) -> Iterator[list[Text]]:
+    """The files of the folders, with those that one leads to in one list."""
+    near: dict[str, set[str]] = {folder: set() for folder in folders}
+    for folder, files in folders.items():
+        for other in called_by(folder, [file.text for file in files if file.name.endswith(_PROGRAMS)]):
+            if other in near:
+                near[folder].add(other)
+                near[other].add(folder)
+    seen: set[str] = set()
+    for folder in folders:
+        waiting, group = [folder], set[str]()
+        while waiting:
+            at = waiting.pop()
+            if at not in seen:
+                seen.add(at)
+                group.add(at)
+                waiting += near[at]
+        if group:
+            yield [file for each in folders if each in group for file in folders[each]]
 
 
 def _exchange(files: Sequence[Text]) -> Exchange:

@@ -12,6 +12,7 @@ from typing import Final
 
 from lawspeaker.checks.terraform.called_groups import SECURITY_GROUPS, network, one_group
 from lawspeaker.checks.terraform.called_identity import IDENTITY, key
+from lawspeaker.checks.terraform.local import Folder, followed
 from lawspeaker.checks.terraform.module import Module, Resource, module
 from lawspeaker.checks.terraform.values import Unknown, Value
 
@@ -33,9 +34,10 @@ Drawing = Iterator[tuple[str, Mapping[str, Value], Mapping[str, str]]]
 
 
 @lru_cache(maxsize=32)
-def program(texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[str, ...] = ()) -> Module:
-    """The module whose files have `texts`, with what its module calls set up as far as that is known."""
-    read = module(texts, given, perhaps)
+def program(root: Folder, near: tuple[Folder, ...] = ()) -> Module:
+    """The module of `root`, with what its module calls set up as far as that is known: in the folders `near` it, and in
+    the common modules."""
+    read = followed(root, near) if near else module(root.texts, root.given, root.perhaps)
     found: dict[str, list[Resource]] = {}
     names: dict[str, int] = {}
     for call in read.of("module"):
@@ -45,7 +47,7 @@ def program(texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[
     if not found:
         return read
     together = {type: (*read.resources.get(type, ()), *found.get(type, ())) for type in (*read.resources, *found)}
-    return Module(read.texts, together, read.unread)
+    return Module(read.texts, together, read.unread, read.followed)
 
 
 def is_known(call: Resource) -> bool:

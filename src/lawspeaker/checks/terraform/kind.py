@@ -72,8 +72,8 @@ class TerraformCheck(msgspec.Struct, frozen=True):
 
     def _program(self, rule: Rule, check: str, program: Written) -> Iterator[Finding]:
         """What `rule` finds in one program: what is wrong or unknown, else one finding that all is well."""
-        sources = program.sources
-        read = called.program(tuple(source.text for source in sources), program.given, program.perhaps)
+        sources = (*program.sources, *(source for other in program.near for source in other.sources))
+        read = called.program(program.code, tuple(other.code for other in program.near))
         verdicts = sorted(
             dict.fromkeys(verdict for judgement in (*rule.judgements, _calls(rule)) for verdict in judgement(read)),
             key=lambda verdict: (verdict.place.file, verdict.place.start),
@@ -98,7 +98,8 @@ def _calls(rule: Rule) -> Judgement:
 
     def judge(read: Module) -> Iterator[Verdict]:
         for call in read.of("module"):
-            if not called.is_known(call) and re.search(rule.calls, f"{call.name} {call.get('source')}", re.IGNORECASE):
+            known = call.address in read.followed or called.is_known(call)
+            if not known and re.search(rule.calls, f"{call.name} {call.get('source')}", re.IGNORECASE):
                 reason = f"{shown(call.address)}: what this module call sets up is not read yet"
                 yield Verdict("inconclusive", reason, call.place)
 

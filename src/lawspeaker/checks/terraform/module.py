@@ -68,11 +68,13 @@ class Resource(Body, frozen=True):
 
 
 class Module(msgspec.Struct, frozen=True):
-    """Every readable block of some files. `unread` is where code could not be read, damaged blocks among it."""
+    """Every readable block of some files. `unread` is where code could not be read, damaged blocks among it; `followed`
+    are the addresses of the calls whose module is in it too."""
 
     texts: tuple[str, ...]
     resources: Mapping[str, tuple[Resource, ...]]
     unread: tuple[Place, ...]
+    followed: frozenset[str] = frozenset()
 
     @property
     def broken(self) -> bool:
@@ -100,17 +102,34 @@ class Module(msgspec.Struct, frozen=True):
 def module(texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[str, ...] = ()) -> Module:
     """The module whose files have `texts`. `given` are the files of variables that Terraform reads by itself, in its
     order; `perhaps`, those that somebody may name. Never raises."""
+    return evaluated(texts, given, perhaps)
+
+
+def evaluated(
+    texts: tuple[str, ...],
+    given: tuple[str, ...] = (),
+    perhaps: tuple[str, ...] = (),
+    *,
+    inputs: Mapping[str, Value] | None = None,
+    outputs: Mapping[str, Mapping[str, Value]] | None = None,
+    within: str = "",
+    first: int = 0,
+) -> Module:
+    """`module`, as a call with `inputs` makes it, where its calls give `outputs`; see `Scope`. `first` is the number of
+    the first file. Never raises."""
     programs = [parse(text) for text in texts]
-    scope = Scope(_variables(programs, given, perhaps), _locals(programs))
+    scope = Scope(
+        _variables(programs, given, perhaps), _locals(programs), inputs=inputs, outputs=outputs, within=within
+    )
     resources: dict[str, list[Resource]] = {}
-    for file, program in enumerate(programs):
+    for file, program in enumerate(programs, first):
         for block in program.blocks:
-            for resource in _resources(block, file, scope):
+            for resource in _resources(block, file, scope, within):
                 resources.setdefault(resource.type, []).append(resource)
-    unread = [Place(file, *place) for file, program in enumerate(programs) for place in program.unread]
+    unread = [Place(file, *place) for file, program in enumerate(programs, first) for place in program.unread]
     damaged = [
         Place(file, block.start, block.end)
-        for file, program in enumerate(programs)
+        for file, program in enumerate(programs, first)
         for block in program.blocks
         if block.broken
     ]
@@ -144,7 +163,7 @@ def _locals(programs: Sequence[Program]) -> dict[str, Expression]:
     }
 
 
-def _resources(block: Block, file: int, scope: Scope) -> Iterator[Resource]:
+def _resources(block: Block, file: int, scope: Scope, within: str) -> Iterator[Resource]:
     """The resource that `block` declares: one for each turn of a `for_each` that is known, none for a count of 0."""
     match (block.type, block.labels):
         case ("resource" | "data" | "ephemeral", (kind, name)):
@@ -157,7 +176,7 @@ def _resources(block: Block, file: int, scope: Scope) -> Iterator[Resource]:
         return
     for inner in _turns(block, "each", scope):
         body = _body(block, file, inner)
-        yield Resource(body.values, body.written, body.blocks, body.place, body.absent, type, name)
+        yield Resource(body.values, body.written, body.blocks, body.place, body.absent, type, within + name)
 
 
 def _body(block: Block, file: int, scope: Scope) -> Body:

@@ -5,7 +5,9 @@ tool call's arguments. Spans always refer to the text of the part; inside a tool
 of it, since its escapes have no place of their own in the program."""
 
 import html
+import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -18,6 +20,7 @@ from lawspeaker.checks.readings import Reading, decoded, escaped
 from lawspeaker.checks.terraform.drawn import Drawn
 from lawspeaker.checks.terraform.edits import edited, is_patch
 from lawspeaker.checks.terraform.foreign import DIFF, JSON, Foreign, foreign, ordered
+from lawspeaker.checks.terraform.local import Folder, called_by, roots
 from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, HEADER_WORDS, parse
 from lawspeaker.checks.terraform.values import DISGUISE
 from lawspeaker.exchange import Exchange, Scope, Segment
@@ -41,11 +44,17 @@ _PLAIN: Final[Mapping[int, str | None]] = {
 
 class Written(msgspec.Struct, frozen=True):
     """The sources of one module, and the texts of its files of variables: those that Terraform reads by itself, in
-    its order, and those that somebody may name."""
+    its order, and those that somebody may name. `near` are the modules in other folders that its calls lead to."""
 
     sources: tuple[Reading, ...]
-    given: tuple[str, ...]
-    perhaps: tuple[str, ...]
+    given: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+    folder: str = ""
+    near: tuple["Written", ...] = ()
+
+    @property
+    def code(self) -> Folder:
+        return Folder(self.folder, tuple(source.text for source in self.sources), self.given, self.perhaps)
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -70,13 +79,15 @@ def code_in(exchange: Exchange, scopes: frozenset[Scope]) -> Code:
         for source in _sources(segment):
             groups.setdefault(place, []).append(source)
         others += [*_foreign(segment), *ordered(segment)]
-    programs = [
-        _written(program, variables.get(place, ()))
-        for place, sources in groups.items()
-        for program in _programs(sources)
-    ]
+    programs = _joined(
+        [
+            (place, _written(program, variables.get(place, ()), place[1]))
+            for place, sources in groups.items()
+            for program in _programs(sources)
+        ]
+    )
     files = edited(exchange, scopes)
-    programs += [Written((Reading(file.segment, _levelled(file.text), None),), (), ()) for file in files]
+    programs += [Written((Reading(file.segment, _levelled(file.text), None),)) for file in files]
     # What a patch says is known where the file is.
     judged = {file.segment for file in files} - {file.segment for file in files if not file.whole}
     done = {(segment.message, segment.part) for segment in judged}
@@ -88,17 +99,32 @@ def code_in(exchange: Exchange, scopes: frozenset[Scope]) -> Code:
     )
 
 
-def _written(sources: tuple[Reading, ...], variables: Sequence[Segment]) -> Written:
+def _joined(programs: Sequence[tuple[tuple[int, str], Written]]) -> list[Written]:
+    """The programs that no other one calls, each with those that it calls. A folder whose files are versions of each
+    other is one program for each, and nobody can tell which of them a call means."""
+    several = Counter(place for place, _ in programs)
+    known = {place: program for place, program in programs if several[place] == 1 and place[1]}
+    calls = {
+        place: [(place[0], path) for path in called_by(place[1], [source.text for source in program.sources])]
+        for place, program in known.items()
+    }
+    found = roots({place: [to for to in called if to in known] for place, called in calls.items()})
+    alone = [program for place, program in programs if place not in known]
+    near = {place: tuple(known[other] for other in others) for place, others in found.items()}
+    return alone + [msgspec.structs.replace(known[place], near=others) for place, others in near.items()]
+
+
+def _written(sources: tuple[Reading, ...], variables: Sequence[Segment], folder: str) -> Written:
     named = {PurePosixPath(segment.name).name: segment.text for segment in variables}
     automatic = sorted(name for name in named if name.endswith(".auto.tfvars"))
     order = [name for name in ("terraform.tfvars", *automatic) if name in named]
     others = (text for name, text in named.items() if name not in order)
-    return Written(sources, tuple(named[name] for name in order), tuple(others))
+    return Written(sources, tuple(named[name] for name in order), tuple(others), folder)
 
 
 def _folder(segment: Segment) -> str:
     """The files of one folder are one module; so is everything in an answer that is in no file."""
-    return str(PurePosixPath(segment.name).parent) if _is_file(segment) else ""
+    return posixpath.normpath(PurePosixPath(segment.name).parent) if _is_file(segment) else ""
 
 
 def _is_file(segment: Segment) -> bool:

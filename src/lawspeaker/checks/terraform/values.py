@@ -63,17 +63,25 @@ Value: TypeAlias = Scalar | Unknown | tuple["Value", ...] | Mapping[str, "Value"
 
 
 class Scope:
-    """What names mean in one module. `iterators` are the loops around an expression, by name."""
+    """What names mean in one module. `iterators` are the loops around an expression, by name; `inputs` are the
+    variables that a call of the module sets; `outputs` what the modules that it calls give back, where that is known.
+    `within` goes before the name of every object, so that those of several modules are told apart."""
 
     def __init__(
         self,
         variables: Mapping[str, Expression],
         local: Mapping[str, Expression],
         iterators: Mapping[str, Value] | None = None,
+        *,
+        inputs: Mapping[str, Value] | None = None,
+        outputs: Mapping[str, Mapping[str, Value]] | None = None,
+        within: str = "",
     ) -> None:
         self._named = {"var": variables, "local": local}
         self._iterators = iterators or {}
-        self._memo: dict[tuple[str, str], Value] = {}
+        self._outputs = outputs or {}
+        self._within = within
+        self._memo: dict[tuple[str, str], Value] = {("var", name): value for name, value in (inputs or {}).items()}
         self._depth = 0
         self._turns = itertools.count()
 
@@ -84,7 +92,7 @@ class Scope:
     def inside(self, iterator: str, key: Value, value: Value) -> "Scope":
         """This scope within one turn of a loop."""
         turns: dict[str, Value] = {**self._iterators, iterator: {"key": key, "value": value}}
-        inner = Scope(self._named["var"], self._named["local"], turns)
+        inner = Scope(self._named["var"], self._named["local"], turns, outputs=self._outputs, within=self._within)
         inner._memo = self._memo  # variables and locals do not see the loop
         inner._turns = self._turns
         return inner
@@ -93,7 +101,8 @@ class Scope:
         if isinstance(expression, Literal):
             return _legible(expression.value)
         if isinstance(expression, Opaque):
-            return Unknown(" and ".join(expression.names) or "an expression", tuple(map(_address, expression.names)))
+            targets = tuple(self._object(_address(name)) for name in expression.names)
+            return Unknown(" and ".join(expression.names) or "an expression", targets)
         return _EVALUATORS[type(expression)](self, expression)
 
     def reference(self, reference: Reference) -> Value:
@@ -106,7 +115,24 @@ class Scope:
             return _of_instance(value, "" if None in written else repr(written))
         if root in self._iterators:
             return _step_into(self._iterators[str(root)], steps, what)
-        return Unknown(what, (_address(what),), instance=_instance(reference, written))
+        if root == "module" and len(steps) > 1 and steps[0] in self._outputs:
+            return _step_into(self._outputs[str(steps[0])], steps[1:], what)
+        instance = _instance(reference, self._inside(written))
+        return Unknown(what, (self._object(_address(what)),), instance=instance)
+
+    def _inside(self, written: tuple[str | int | None, ...]) -> tuple[str | int | None, ...]:
+        """The steps to an object, with the name that it has among those of other modules."""
+        at = 2 if written[0] == "data" else 1
+        if not self._within or len(written) <= at or not isinstance(written[at], str):
+            return written
+        return (*written[:at], f"{self._within}{written[at]}", *written[at + 1 :])
+
+    def _object(self, address: str) -> str:
+        """The address of an object of this module, among those of others."""
+        if not self._within or not _names_object(address):
+            return address
+        type, _, name = address.rpartition(".")
+        return f"{type}.{self._within}{name}"
 
     def _step(self, step: str | int | Literal | Reference | None) -> str | int | None:
         """A step with its index evaluated."""
