@@ -1,6 +1,7 @@
 """Stage 2 with real trainers on small random models: a preference model, GRPO, the stop rule, LoRA, two processes."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from lawspeaker.align.preference_model import Preferring, soft_bce
 from lawspeaker.align.recipe import Stop, read_recipe
 from lawspeaker.align.reward import Asked, Rollout
 from lawspeaker.align.room import parameters, require_room
+from lawspeaker.align.training import Trained
 from lawspeaker.align.watch import Watch, Watched
 from lawspeaker.errors import InputError
 from lawspeaker.exchange import Message, Text
@@ -184,6 +186,27 @@ def test_adapters_go_through_every_stage_and_are_merged(kind: str, policy: str, 
         moved = {each for each in first if not torch.equal(first[each], tuned[each])}
         assert any("q_proj" in each for each in moved)
         assert not any("norm" in each or "embed" in each for each in moved)
+
+
+def test_two_processes_descend_as_one_does(done: Path, tmp_path: Path) -> None:
+    """What `accelerate launch` starts on a machine with two devices, on two processes of this one."""
+    write(tmp_path)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text((done / "recipe.yaml").read_text().replace(str(done), str(tmp_path)))
+    script = tmp_path / "launch.py"
+    script.write_text("from lawspeaker.cli.main import main\nmain()\n")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", str(script), "align", str(recipe)]
+    subprocess.run(launch, check=True, env={**os.environ, "LAWSPEAKER_HOME": str(tmp_path / "home")}, timeout=300)
+    run = tmp_path / "home" / "runs" / "noise"
+    texts = [[row.text for row in Store(each / "rows.jsonl").read(Row)] for each in (done / "run", run)]
+    assert texts[0] == texts[1]
+    for name, kind in (("sft", Trained), ("preference", Preferring)):
+        one, two = (read(each, name, kind) for each in (done / "run", run))
+        curves = [each.trained.curve if isinstance(each, Preferring) else each.curve for each in (one, two)]
+        assert [loss for _, loss in curves[1]] == pytest.approx([loss for _, loss in curves[0]], abs=2e-3)
+    rollouts = [Store(path).read(Rollout) for path in sorted(run.glob("rollouts*.jsonl"))]
+    assert [len(rows) for rows in rollouts] == [16, 16]
+    assert AutoModelForCausalLM.from_pretrained(run / "policy").num_parameters() > 0
 
 
 def test_the_gradient_of_the_preference_model_is_the_closed_form() -> None:

@@ -81,9 +81,9 @@ Every setting:
 
 def _digests(folder: Path) -> str:
     lines = [f"- Fine-tuned model: `{digest_of(folder / 'sl')}`"]
-    for name, words in (("pairs", "Pairs"), ("rollouts", "Rollouts")):
-        if (folder / f"{name}.jsonl").exists():
-            lines.append(f"- {words}: `{Store(folder / f'{name}.jsonl').digest}`")
+    for path in (folder / "pairs.jsonl", *sorted(folder.glob("rollouts*.jsonl"))):
+        if path.exists():
+            lines.append(f"- {path.stem.capitalize()}: `{Store(path).digest}`")
     if (folder / "preference").exists():
         lines.append(f"- Preference model: `{digest_of(folder / 'preference')}`")
     return "".join(f"{line}\n" for line in lines)

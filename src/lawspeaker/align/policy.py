@@ -108,6 +108,7 @@ class Course:
             report_to="none",
             disable_tqdm=True,
             dataloader_pin_memory=gpu,
+            ddp_find_unused_parameters=False,
         )
 
     def _callback(self, trainer: Any) -> Any:

@@ -49,14 +49,14 @@ class Learner:
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # that a score's head is new is no surprise
         torch.manual_seed(seed)
         self.folder, self.seed, self.lora = folder, seed, lora
-        self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+        gpu = torch.cuda.is_available()
+        self.accelerator = Accelerator(mixed_precision="bf16" if gpu else "no", cpu=not gpu)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         self.transcript = Transcript(str(folder), tokenizer)
         kind: Any = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
         more = {"num_labels": 1} if scores else {}
-        frozen = lora is not None and torch.cuda.is_available()
         network: Any = kind.from_pretrained(
-            folder, dtype=torch.bfloat16 if frozen else torch.float32, trust_remote_code=False,
+            folder, dtype=torch.bfloat16 if gpu and lora else torch.float32, trust_remote_code=False,
             use_safetensors=True, local_files_only=True, **more,
         )  # fmt: skip
         network.config.pad_token_id = self.transcript.pad
