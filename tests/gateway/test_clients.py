@@ -1,10 +1,9 @@
-"""The vendors' own clients, unchanged, against a served gateway; what works for whom is written to docs/."""
+"""The vendors' own clients, unchanged, against a served gateway."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import anthropic
 import openai
@@ -57,9 +56,8 @@ def claude(up: Served) -> Iterator[anthropic.Anthropic]:
         yield client
 
 
+@pytest.mark.client("openai-python, Chat Completions")
 class TestOpenAIChat:
-    """openai-python, Chat Completions."""
-
     def test_answer_and_usage(self, oai: openai.OpenAI) -> None:
         raw = oai.chat.completions.with_raw_response.create(model="tiny", messages=HELLO)
         said = raw.parse()
@@ -136,9 +134,8 @@ class TestOpenAIChat:
         assert [model.id for model in oai.models.list()] == ["tiny"]
 
 
+@pytest.mark.client("openai-python, Responses")
 class TestOpenAIResponses:
-    """openai-python, Responses."""
-
     def test_answer_and_usage(self, oai: openai.OpenAI) -> None:
         said = oai.responses.create(model="tiny", input="hello")
         assert (said.output_text, said.status, said.usage.total_tokens) == ("hello", "completed", 12)
@@ -183,9 +180,8 @@ class TestOpenAIResponses:
         assert history.value.param == "previous_response_id"
 
 
+@pytest.mark.client("anthropic-python, Messages")
 class TestAnthropicMessages:
-    """anthropic-python, Messages."""
-
     def test_answer_and_usage(self, claude: anthropic.Anthropic) -> None:
         said = claude.messages.create(model="tiny", max_tokens=50, messages=HELLO)
         assert (said.content[0].text, said.stop_reason, said.usage.output_tokens) == ("hello", "end_turn", 5)
@@ -238,9 +234,8 @@ class TestAnthropicMessages:
         assert claude.messages.count_tokens(model="tiny", messages=HELLO).input_tokens > 0
 
 
+@pytest.mark.client("langchain-openai")
 class TestLangChain:
-    """langchain-openai."""
-
     def test_answer_and_usage(self, up: Served) -> None:
         said = ChatOpenAI(model="tiny", base_url=f"{up.base}/v1", api_key="any").invoke("hello")
         assert (said.content, said.usage_metadata["total_tokens"]) == ("hello", 12)
@@ -259,9 +254,8 @@ class TestLangChain:
         assert "no-codeword" in said.additional_kwargs["refusal"]
 
 
+@pytest.mark.client("langchain-anthropic")
 class TestLangChainAnthropic:
-    """langchain-anthropic."""
-
     def _model(self, up: Served) -> ChatAnthropic:
         return ChatAnthropic(model="tiny", base_url=up.base, api_key="any")
 
@@ -282,9 +276,8 @@ class TestLangChainAnthropic:
         assert said.response_metadata["stop_reason"] == "refusal"
 
 
+@pytest.mark.client("LiteLLM's SDK")
 class TestLiteLLM:
-    """LiteLLM's SDK."""
-
     def _ask(self, up: Served, text: str, tail: str) -> str:
         """In a process of its own: it leaves an event loop open."""
         turns = [{"role": "user", "content": text}]
@@ -307,9 +300,8 @@ class TestLiteLLM:
         assert self._ask(up, "long", tail) == LONG + "\n"
 
 
+@pytest.mark.client("curl")
 class TestCurl:
-    """curl."""
-
     def _run(self, up: Served, path: str, body: dict) -> str:
         sent = ["-d", json.dumps(body), "-H", "content-type: application/json"]
         done = subprocess.run(["curl", "-sN", up.base + path, *sent], capture_output=True, text=True, check=True)
@@ -323,41 +315,3 @@ class TestCurl:
     def test_stream(self, up: Served) -> None:
         body = {"model": "tiny", "messages": HELLO, "stream": True}
         assert self._run(up, "/v1/chat/completions", body).endswith("data: [DONE]\n\n")
-
-
-def test_table_of_conformance() -> None:
-    """The page holds exactly what is tested above; a failing test above keeps this run from passing."""
-    page = Path(__file__).parents[2] / "docs" / "gateway-clients.md"
-    expected = _table()
-    if not page.exists():
-        page.write_text(expected, encoding="utf-8")
-    assert page.read_text(encoding="utf-8") == expected, "remove the page and run this test to write it anew"
-
-
-def _table() -> str:
-    clients = [
-        TestOpenAIChat,
-        TestOpenAIResponses,
-        TestAnthropicMessages,
-        TestLangChain,
-        TestLangChainAnthropic,
-        TestLiteLLM,
-        TestCurl,
-    ]
-    features: dict[str, None] = {}
-    for client in clients:
-        features.update(dict.fromkeys(name for name in vars(client) if name.startswith("test_")))
-    names = [client.__doc__.rstrip(".") for client in clients]
-    lines = [
-        "# Clients of the gateway",
-        "",
-        "What `tests/gateway/test_clients.py` tries with each client, unchanged, against a served process. The test",
-        "writes this page; an empty cell is not tried.",
-        "",
-        f"| feature | {' | '.join(names)} |",
-        f"|---|{'---|' * len(names)}",
-    ]
-    for feature in features:
-        cells = ("yes" if feature in vars(client) else "" for client in clients)
-        lines.append(f"| {feature.removeprefix('test_').replace('_', ' ')} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"

@@ -49,6 +49,7 @@ def oai(up: Served) -> Iterator[openai.OpenAI]:
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64", None])
+@pytest.mark.client("openai-python, Embeddings", feature="answer and usage")
 def test_vectors_come_back_in_order(oai: openai.OpenAI, encoding: str | None) -> None:
     more = {"encoding_format": encoding} if encoding else {}
     raw = oai.embeddings.with_raw_response.create(model="tiny", input=["one", "three"], dimensions=2, **more)
@@ -60,6 +61,7 @@ def test_vectors_come_back_in_order(oai: openai.OpenAI, encoding: str | None) ->
     assert len(raw.headers["x-lawspeaker-decision"]) == 32
 
 
+@pytest.mark.client("langchain-openai", feature="embeddings")
 def test_langchain(up: Served) -> None:
     model = OpenAIEmbeddings(
         model="tiny", base_url=f"{up.base}/v1", api_key="any", check_embedding_ctx_length=False, max_retries=0
@@ -68,6 +70,7 @@ def test_langchain(up: Served) -> None:
 
 
 @pytest.mark.parametrize("text", ["swordfish", ["fine", "the swordfish"]])
+@pytest.mark.client("openai-python, Embeddings", feature="refusal is an error that nobody retries")
 def test_what_is_forbidden_is_refused_and_recorded(up: Served, oai: openai.OpenAI, text: object) -> None:
     SEEN.clear()
     with pytest.raises(openai.BadRequestError) as told:
@@ -95,6 +98,7 @@ def test_a_release_is_recorded(up: Served, oai: openai.OpenAI) -> None:
 @pytest.mark.parametrize(
     ("text", "status", "again"), [("reject", 400, "false"), ("junk", 502, None), ("few", 502, None)]
 )
+@pytest.mark.client("openai-python, Embeddings", feature="errors are native and not retried")
 def test_an_upstream_that_fails(up: Served, text: str, status: int, again: str | None) -> None:
     with (
         openai.OpenAI(base_url=f"{up.base}/v1", api_key="any", max_retries=0) as client,

@@ -72,6 +72,7 @@ def _not_found(client: openai.OpenAI, id: str, model: str = "tiny") -> openai.Ba
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("openai-python, Responses", feature="previous response")
 def test_a_conversation_goes_on(place: Place, stream: bool) -> None:
     """Instructions are of one request; the turns before are not sent again."""
     with place.client() as client:
@@ -90,6 +91,7 @@ def test_a_conversation_goes_on(place: Place, stream: bool) -> None:
     assert _said() == [("system", "be long"), *turns]
 
 
+@pytest.mark.client("openai-python, Responses", feature="previous response with tools")
 def test_a_tool_is_answered(place: Place) -> None:
     with place.client() as client:
         one = client.responses.create(model="tiny", input="Oslo?", tools=TOOLS)
@@ -100,6 +102,7 @@ def test_a_tool_is_answered(place: Place) -> None:
     assert SEEN[-1]["messages"][2]["tool_call_id"] == SEEN[-1]["messages"][1]["tool_calls"][0]["id"]
 
 
+@pytest.mark.client("openai-python, Responses", feature="previous response of another key")
 def test_nobody_else_can_go_on(place: Place) -> None:
     """Another tenant's key and another key of the same tenant are told the same as of an id that never was."""
     with place.client() as ann, place.client("bob") as bob, place.client("amy") as amy:

@@ -67,6 +67,7 @@ def _sent(*names: str) -> list[object]:
     return [SEEN[-1].get(name) for name in names]
 
 
+@pytest.mark.client("openai-python, Chat Completions", feature="sampling fields")
 def test_chat_terms_reach_the_upstream(oai: openai.OpenAI) -> None:
     terms = {"top_p": 0.5, "frequency_penalty": 0.1, "presence_penalty": -0.1, "seed": 7, "stop": ["END"]}
     more = {"reasoning_effort": "low", "verbosity": "low", "service_tier": "auto", "prompt_cache_key": "k"}
@@ -79,6 +80,7 @@ def test_chat_terms_reach_the_upstream(oai: openai.OpenAI) -> None:
     assert not {*terms, *more, "tools", "tool_choice", "response_format"} & set(SEEN[-1])
 
 
+@pytest.mark.client("anthropic-python, Messages", feature="sampling fields")
 def test_messages_terms_reach_the_upstream(claude: anthropic.Anthropic) -> None:
     tools = [{"name": "weather", "input_schema": SCHEMA}]
     choice = {"type": "auto", "disable_parallel_tool_use": True}
@@ -88,6 +90,7 @@ def test_messages_terms_reach_the_upstream(claude: anthropic.Anthropic) -> None:
     assert sent == [0.5, ["END"], "low", False]
 
 
+@pytest.mark.client("openai-python, Responses", feature="sampling fields")
 def test_responses_terms_reach_the_upstream(oai: openai.OpenAI) -> None:
     more = {"text": {"verbosity": "high"}, "reasoning": {"effort": "high", "summary": "auto"}, "top_p": 0.5}
     said = oai.responses.create(model="tiny", input="Which city?", **more, include=["reasoning.encrypted_content"])
@@ -95,6 +98,10 @@ def test_responses_terms_reach_the_upstream(oai: openai.OpenAI) -> None:
     assert said.top_p == 0.5
 
 
+@pytest.mark.client("openai-python, Chat Completions", feature="structured output")
+@pytest.mark.client("openai-python, Responses", feature="structured output")
+@pytest.mark.client("anthropic-python, Messages", feature="structured output")
+@pytest.mark.client("langchain-openai", feature="structured output")
 def test_structured_output_is_parsed_by_the_clients_themselves(
     up: Served, oai: openai.OpenAI, claude: anthropic.Anthropic
 ) -> None:
@@ -116,6 +123,9 @@ def test_structured_output_is_parsed_by_the_clients_themselves(
         assert model.with_structured_output(City, method=method).invoke("Which city?") == City(city="Oslo")
 
 
+@pytest.mark.client("openai-python, Chat Completions", feature="a required tool")
+@pytest.mark.client("openai-python, Responses", feature="a required tool")
+@pytest.mark.client("anthropic-python, Messages", feature="a required tool")
 def test_a_tool_can_be_required(oai: openai.OpenAI, claude: anthropic.Anthropic) -> None:
     named = {"type": "function", "function": {"name": "weather"}}
     said = oai.chat.completions.create(model="tiny", messages=ASK, tools=[TOOL], tool_choice=named).choices[0]
@@ -159,6 +169,7 @@ def test_what_is_cut_out_of_structured_output_leaves_it_whole(oai: openai.OpenAI
         ({"top_k": 5}, "top_k"),
     ],
 )
+@pytest.mark.client("openai-python, Chat Completions", feature="what makes no sense is refused by name")
 def test_terms_that_make_no_sense(oai: openai.OpenAI, body: dict, param: str) -> None:
     with pytest.raises(openai.BadRequestError) as told:
         oai.chat.completions.create(model="tiny", messages=ASK, extra_body=body)

@@ -94,6 +94,7 @@ def _user(text: str) -> dict:
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("anthropic-python, Messages", feature="signed thinking through three turns")
 def test_a_conversation_with_tools_keeps_what_was_signed(claude: anthropic.Anthropic, stream: bool) -> None:
     """The upstream takes its thinking back, in its place between the other blocks, through two more turns."""
     turns: list = [_user("weather?")]
@@ -121,6 +122,7 @@ def test_what_was_changed_on_the_way_is_rejected_upstream(claude: anthropic.Anth
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("anthropic-python, Messages", feature="thinking is judged")
 def test_thinking_is_judged_as_reasoning(claude: anthropic.Anthropic, stream: bool) -> None:
     """What may not be thought is refused; what the law would have changed is hidden, and the answer stands."""
     said = _ask(claude, [_user("one")], stream=stream)
@@ -133,6 +135,7 @@ def test_thinking_is_judged_as_reasoning(claude: anthropic.Anthropic, stream: bo
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.client("anthropic-python, Messages", feature="no thinking beside a changed answer")
 def test_an_answer_that_was_changed_has_no_thinking(claude: anthropic.Anthropic, stream: bool) -> None:
     said = _ask(claude, [_user("ACC-123456")], stream=stream)
     assert [block.type for block in said.content] == ["text"]
