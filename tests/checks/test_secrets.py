@@ -306,3 +306,39 @@ def test_searching_at_once_finds_what_each_pattern_finds() -> None:
         text = random.choice(["", " ", "\n"]).join(pieces)
         at_once = {index for index, _, _ in PATTERNS.search(text, 1)}
         assert at_once == {index for index, _, _ in ONE_BY_ONE.search(text, 1)}
+
+
+ASSIGNED = [
+    ("DB_PASSWORD=my_secret_password", "my_secret_password"),
+    ("export MYSQL_ROOT_PASSWORD=root_password_2024\n", "root_password_2024"),
+    ("docker run -e POSTGRES_PASSWORD=my_secret_password postgres:16", "my_secret_password"),
+    ("DB_USER=app DB_PASSWORD=x9!horse-battery ./migrate.sh", "x9!horse-battery"),
+    ('ENV ADMIN_PASSWORD=admin_password1\nCMD ["run"]', "admin_password1"),
+    ("API_TOKEN=secret_token_1f9a7c3e55\n", "secret_token_1f9a7c3e55"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), ASSIGNED)
+def test_what_a_shell_or_an_env_file_assigns_is_a_value(text: str, value: str) -> None:
+    (secret,) = find(text)
+    assert text[secret.start : secret.end] == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connect(password=key_password, token=api_token_value)",
+        "PASSWORD=$DB_PASSWORD",
+        "settings = Settings(\n    DB_PASSWORD=db_password,\n    API_TOKEN=token_from_the_vault1)",
+        "PWD=/home/dana/project OLDPWD=/var/lib/postgresql",
+        "DB_PASSWORD=changeme",
+        "DB_PASSWORD=<your password>",
+        "DB_PASSWORD=${db_password:-none}",
+        "Set DB_PASSWORD=... before you start.",
+        "password = new_password",
+        "if PASSWORD == old_password:",
+        "PASSWORD=%DB_PASSWORD% and TOKEN={{ token }}",
+    ],
+)
+def test_a_name_after_a_name_is_no_value(text: str) -> None:
+    assert find(text) == []

@@ -243,13 +243,23 @@ IDEMPOTENCY: Final = r"(?i:(?:creation|client|request|idempotency)[_-]?token)"
 BEFORE_IDEMPOTENT: Final = re.compile(IDEMPOTENCY + _ASSIGN + r"""["']?\Z""")
 _BARE: Final = r"""([^\s"'#$<{(\[,;`][^\s"'#(){}\[\],;`]{7,200})[ \t]*(?:$|[,;])"""
 
+# What a shell, an env file or a container's options assign: a name in capitals, no blank at the sign. What follows is
+# the value and ends at a blank; a variable would begin with `$`.
+ENV_NAME: Final = r"[A-Z][A-Z0-9_]*="
+_ENV: Final = (
+    r"""(?:^|[\s;&|"'`])(?:[A-Z][A-Z0-9_]*_)?(?:%s)="""
+    r"""([^\s"'#$<{(\[,;`|&%%][^\s"'(){}\[\],;`|&]{7,200})(?:[\s"';`|&]|$)"""
+)
+
 PASSWORD_CONTEXT: Final = (
     r"(?:\b|[_-]|[a-z])" + _PASSWORD + _ASSIGN + r'"([^"\n]{6,200})"',
     r"(?:\b|[_-]|[a-z])" + _PASSWORD + _ASSIGN + r"'([^'\n]{6,200})'",
     r"(?m:^[ \t]*(?:export[ \t]+|-[ \t]+)?[\w.-]*" + _PASSWORD + r"[ \t]*[=:][ \t]*" + _BARE + ")",
+    _ENV % "PASSWORD|PASSWD|PASSPHRASE|PASS|PWD",
 )
 KEY_CONTEXT: Final = (
     r"(?:\b|[_-]|[a-z])" + _KEY + _ASSIGN + r'"([^"\n]{16,400})"',
     r"(?:\b|[_-]|[a-z])" + _KEY + _ASSIGN + r"'([^'\n]{16,400})'",
     r"(?m:^[ \t]*(?:export[ \t]+|-[ \t]+)?[\w.-]*" + _KEY + r"[ \t]*[=:][ \t]*" + _BARE + ")",
+    _ENV % "SECRET|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|AUTH_KEY|CREDENTIALS?",
 )

@@ -20,6 +20,7 @@ from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.regex import PatternSet, compiled
 from lawspeaker.checks.secret_formats import (
     BEFORE_IDEMPOTENT,
+    ENV_NAME,
     FORMATS,
     KEY_CONTEXT,
     PASSWORD_CONTEXT,
@@ -61,6 +62,8 @@ _VARIABLE: Final = re.compile(
     r"(?=\w*(?:passwo?r?d|passwd|passphrase|pwd|secret|token|key|credential))[a-z]+(?:_[a-z]+)*", re.IGNORECASE
 )
 
+_IN_SHELL: Final = re.compile(r"(?<![\w.])" + ENV_NAME + r"\Z")
+
 
 class Secret(msgspec.Struct, frozen=True):
     """A secret at `text[start:end]`."""
@@ -89,13 +92,19 @@ def find(text: str, allow: PatternSet = _NONE) -> list[Secret]:
         end = key_end(text, match_end) if format is PRIVATE_KEY else match_end
         if end is None or not _is_secret(format, text[start:end]) or allow.fullmatch(text[start:end]):
             continue
-        if index >= len(FORMATS) and text[start - 1] not in "\"'" and _VARIABLE.fullmatch(text[start:end]):
+        if index >= len(FORMATS) and _is_variable(text, start, end):
             continue
         if format is _KEY and BEFORE_IDEMPOTENT.search(text, max(0, start - 40), start):
             continue
         counts[index] += 1
         found.append(Secret(format, start, end))
     return _apart(found)
+
+
+def _is_variable(text: str, start: int, end: int) -> bool:
+    """Whether the value is the name of one. In a shell a name without `$` is a text; in a call, `NAME=name,` is not."""
+    in_shell = text[end : end + 1] not in {",", ")"} and _IN_SHELL.search(text, max(0, start - _LONGEST_NAME), start)
+    return text[start - 1] not in "\"'" and not in_shell and bool(_VARIABLE.fullmatch(text[start:end]))
 
 
 def shown(name: str) -> str:
@@ -170,7 +179,7 @@ class SecretsCheck(msgspec.Struct, frozen=True):
 
 class SecretsKind:
     name: Final = "secrets"
-    version: Final = "6"
+    version: Final = "7"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,
