@@ -176,7 +176,10 @@ class Messages:
 def count(body: bytes) -> tuple[Asked, bytes]:
     """An estimate of a request's tokens, and what it was of: a token for every three bytes that a model would read.
     Which model answers, and how it counts, is not known before it is asked."""
-    asked = _asked(decode(body, _Counted))
+    request = decode(body, _Counted)
+    if not request.messages:
+        raise bad("there are no messages", "messages")
+    asked = _asked(request)
     said = [part.text for message in asked.exchange.messages for part in message.parts]
     size = sum(len(text.encode("utf-8", "replace")) for text in said) + len(msgspec.json.encode(asked.terms.tools))
     return asked, msgspec.json.encode({"input_tokens": -(-size // 3)})
