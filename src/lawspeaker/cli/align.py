@@ -13,11 +13,12 @@ from lawspeaker.align.ground import is_first
 from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
 from lawspeaker.align.reward import Rollout
 from lawspeaker.align.run import Run
+from lawspeaker.align.scale import Workers
 from lawspeaker.cli.context import home, inert, load_law, page, print_json, words
 from lawspeaker.errors import InputError, ModelConfigError
 from lawspeaker.models.address import open_model
 
-_PACKAGES = ("torch", "transformers", "accelerate", "peft", "trl")
+_PACKAGES = tuple((name, "align") for name in ("torch", "transformers", "accelerate", "peft", "trl"))
 
 
 @click.command()
@@ -26,7 +27,10 @@ _PACKAGES = ("torch", "transformers", "accelerate", "peft", "trl")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted.")
 @click.option("--reuse", metavar="RUN", help="Take answers to the same questions from an earlier run.")
-def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool, reuse: str | None) -> int:
+@click.option("--workers", type=click.IntRange(1), default=1, help="Work on drafts and labels by so many, on Ray.")
+def command(
+    arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool, reuse: str | None, workers: int
+) -> int:
     """Train a model on the constitution by a RECIPE, or walk a row of a run back to what it was made from.
 
     Drafts, rounds of critique and revision, fine-tuning, AI preferences, a preference model, DPO or GRPO, and a table
@@ -45,12 +49,12 @@ def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resum
     if dry_run:
         page().print(inert(_plan(recipe, path.parent, where)))
         return 0
-    for package in _PACKAGES:
+    for package, extra in (*_PACKAGES, *([("ray", "scale")] if workers > 1 else [])):
         if importlib.util.find_spec(package) is None:
-            raise ModelConfigError(f"{package} is not installed; pip install 'lawspeaker[align]'")
+            raise ModelConfigError(f"{package} is not installed; pip install 'lawspeaker[{extra}]'")
     if is_first() and (where / "RUN").exists() and not resume:
         raise InputError(f"{where}: a run is there; go on with --resume, or name another folder with --run")
-    _train(recipe, path, where, Path(reuse) if reuse else None)
+    _train(recipe, path, where, Path(reuse) if reuse else None, workers)
     if not is_first():
         return 0
     page().print(inert(table(where)))
@@ -58,8 +62,9 @@ def command(arguments: tuple[str, ...], folder: str | None, dry_run: bool, resum
     return 0
 
 
-def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None) -> None:
+def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None, workers: int) -> None:
     law = load_law((recipe.constitution,))
+    work = Workers(law, workers, str(Path.cwd())) if workers > 1 else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = words()
     with Progress(*columns, console=console, disable=not (console.is_terminal and is_first())) as progress:
@@ -71,7 +76,8 @@ def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None) -> None:
                 bars[name] = progress.add_task(stage)
             progress.update(bars[name], description=stage, completed=done, total=total)
 
-        run = Run(recipe, law, where, path.parent.absolute(), observe, open=open_model, reuse=reuse)
+        root = path.parent.absolute()
+        run = Run(recipe, law, where, root, observe, open=open_model, work=work, reuse=reuse)
         asyncio.run(run.run())
 
 

@@ -14,6 +14,7 @@ from lawspeaker.models.nano import Nano
 from lawspeaker.models.openai import OpenAICompatible
 from lawspeaker.models.responses import OpenAIResponses
 from lawspeaker.models.scripted import Scripted
+from lawspeaker.models.several import Several
 from lawspeaker.models.wire import CONNECTIONS
 
 # vendor -> (server, path below it, variable that names another server, variables that may hold the key): as each
@@ -42,8 +43,9 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ, *, con
 
     `connections` is how many there are at the same time to one server at most, 0 for any number.
 
-    A server of one's own (`http://…#model`) gets the key in `LAWSPEAKER_MODEL_KEY`, never a vendor's. An address is
-    on record and in messages, so one that holds a key or a password is refused, in words that do not repeat it.
+    A server of one's own (`http://…#model`) gets the key in `LAWSPEAKER_MODEL_KEY`, never a vendor's; several of them,
+    parted by commas, are one model. An address is on record and in messages, so one that holds a key or a password is
+    refused, in words that do not repeat it.
     """
     vendor, _, rest = address.partition(":")
     if address == "nano":
@@ -68,7 +70,9 @@ def open_model(address: str, environment: Mapping[str, str] = os.environ, *, con
         if not model:
             raise ModelConfigError(wanted)
         key = _key(address, ("LAWSPEAKER_MODEL_KEY",), environment)
-        return OpenAICompatible(address, _base(url, wanted), model, key, connections=connections)
+        bases = [_base(each, wanted) for each in url.split(",")]
+        servers = [OpenAICompatible(address, base, model, key, connections=connections) for base in bases]
+        return servers[0] if len(servers) == 1 else Several(address, servers)
     raise ModelConfigError(f"{address!r} is not a model address; want {_FORMS}")
 
 
