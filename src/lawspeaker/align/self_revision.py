@@ -33,6 +33,7 @@ from lawspeaker.models.base import Model, Sampling
 
 PATIENCE: Final = 86_400.0  # seconds: a row that were given up on a slow day would change the dataset
 UNCHANGED: Final = "unchanged: nothing against the drawn principle"
+_TRIES: Final = 5
 _TEMPLATES: Final = {"critique": critiques.TEMPLATE.digest, "revision": revisions.TEMPLATE.digest}
 _DIRECT: Final = {"revision": revisions.DIRECT.digest}
 
@@ -147,8 +148,13 @@ class Engine:
         ]
 
     async def findings(self, request: Sequence[Message], text: str) -> tuple[Finding, ...]:
-        """What the checks find in an answer."""
-        return await assess(with_text(request, text), self.law, budget=PATIENCE)
+        """What the checks find in an answer. One that a busy machine kept from its end is asked again."""
+        found: tuple[Finding, ...] = ()
+        for _ in range(_TRIES):
+            found = await assess(with_text(request, text), self.law, budget=PATIENCE)
+            if not any(finding.check.endswith("/unfinished") for finding in found):
+                break
+        return found
 
     def step(self, row: Row, number: int) -> _Step:
         """What is drawn for one round of one prompt."""
