@@ -62,7 +62,8 @@ class Workers:
         context = DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        for name in ("ray", "ray.data"):  # what fails is said in one line, by us
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         items = [{"prompts": _ENCODER.encode(batch)} for batch in batches]
         local = any(address == "nano" or address.startswith("local:") for address in (job.model, job.critic))
         cards = ray.cluster_resources().get("GPU", 0) if local else 0  # type: ignore[no-untyped-call]
