@@ -6,10 +6,13 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
+from aiohttp import web
+
 from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.rulings import pending
 from tests.cli.conftest import PROGRAM
 from tests.gateway.served import Served, serving
+from tests.gateway.upstream import background
 
 LAW = """
 name: quiet
@@ -87,3 +90,86 @@ def _said_or_refused(served: Served, model: str) -> str:
     request = urllib.request.Request(f"{served.base}/v1/chat/completions", body, headers)
     with urllib.request.urlopen(request, timeout=30) as response:
         return response.read().decode()
+
+
+CHANGING = """
+name: changing
+version: 1.0.0
+summary: What would be changed.
+principles:
+  - {id: be-kind, text: Nobody is called a fool., severity: major, because: It helps nobody., on_violation: revise,
+     applies_to: [answer], checks: [{pattern: {deny: 'fool', reason: Somebody is called a fool.}}]}
+  - {id: no-number, text: Account numbers are never shown., severity: major, because: They are private.,
+     on_violation: redact, applies_to: [answer], checks: [{pattern: {deny: 'ACC-[0-9]{6}', reason: It is shown.}}]}
+"""
+SAID = {
+    "revise": "You fool, look again.",
+    "redact": "It is ACC-123456.",
+    "both": "You fool, it is ACC-123456.",
+    "keep": "Of course, my friend.",
+}
+
+
+def _answer(request: web.Request, body: dict) -> web.Response:
+    asked = body["messages"][-1]["content"]
+    if asked in SAID:
+        said = SAID[asked]
+    elif "Does the answer uphold" in asked:
+        said = "Violated: `You fool`: it insults."
+    else:  # the reviser
+        said = "My friend, it is ACC-123456." if "ACC-" in asked else "My friend, look again."
+    return web.json_response({"choices": [{"message": {"role": "assistant", "content": said}}]})
+
+
+def _say(served: Served, surface: str, text: str, stream: bool) -> tuple[str, str]:
+    """The decision's id, and the words that the client was given."""
+    turn = [{"role": "user", "content": text}]
+    path, body = {
+        "chat": ("chat/completions", {"messages": turn}),
+        "responses": ("responses", {"input": text}),
+        "messages": ("messages", {"messages": turn, "max_tokens": 99}),
+    }[surface]
+    data = json.dumps({"model": "tiny", "stream": stream, **body}).encode()
+    request = urllib.request.Request(f"{served.base}/v1/{path}", data, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return response.headers["x-lawspeaker-decision"], response.read().decode()
+
+
+def test_what_would_be_revised_or_redacted_is_given_out_as_it_came(tmp_path: Path) -> None:
+    """On every surface, streamed and not; the log has both versions, and the report and the counters tell."""
+    (tmp_path / "changing.yaml").write_text(CHANGING, encoding="utf-8")
+    would = {"revise": (True, False), "redact": (False, True), "both": (True, True), "keep": (False, False)}
+    with background(_answer) as base:
+        options = ("--upstream", f"{base}#tiny", "--constitution", "changing.yaml")
+        ids: dict[str, str] = {}
+        with serving(tmp_path, *options, "--shadow") as served:
+            for surface in ("chat", "responses", "messages"):
+                for stream in (False, True):
+                    for text, said in SAID.items():
+                        ids[text], got = _say(served, surface, text, stream)
+                        assert said in got, (surface, stream, text)
+            served.stop()
+        with LogReader(served.home) as reader:
+            for text, id in ids.items():
+                (decided,) = (leaf.record for leaf in reader.history(id) if leaf.record.kind == "decision")
+                done = [decided.facts[each] for each in ("action", "revised", "redacted")]
+                assert done == ["release", False, False]
+                revised, redacted = would[text]
+                shadow = {"action": "release", "because": [], "revised": revised, "redacted": redacted}
+                assert decided.facts["shadow"] == shadow
+                texts = reader.texts(decided.id)
+                assert SAID[text] in texts["exchange"].text
+                assert ("My friend" in texts["steps"].text) == revised
+        lines = _report(served.home).stdout.splitlines()
+        assert lines[:2] == [
+            "24 decisions, 24 of them in shadow",
+            "would have been: 12 revised, 12 redacted, 0 escalated, 0 refused",
+        ]
+        assert "be-kind  12 violated, 12 revised" in lines
+        assert "no-number  12 violated, 12 redacted" in lines
+        with serving(tmp_path, *options) as served:  # and outside of shadow it is done
+            for text in ("revise", "redact", "both"):
+                _, got = _say(served, "chat", text, stream=False)
+                assert SAID[text] not in got
+                assert ("My friend" in got, "ACC-123456" in got) == (would[text][0], False)
+            served.stop()
