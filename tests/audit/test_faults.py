@@ -271,7 +271,7 @@ def test_a_first_opening_that_was_cut_off_is_begun_anew(tmp_path):
 def test_texts_that_a_crash_left_behind_are_removed(tmp_path):
     make_log(tmp_path, 2)
     connection = sqlite3.connect(tmp_path / "vault.db")
-    connection.execute("INSERT INTO record VALUES (99, 'orphan', 'k', x'00')")
+    connection.execute("INSERT INTO record VALUES (99, 'orphan', 'k', x'01')")
     connection.commit()
     assert verify(tmp_path).ok
     make_log(tmp_path, 1)

@@ -1,5 +1,6 @@
 """The vault: what goes in comes out, to the one who has the key, until it is erased."""
 
+import random
 import secrets
 import sqlite3
 
@@ -72,6 +73,34 @@ def test_an_erased_record_has_neither_key_nor_texts(database):
     assert states(opener.read("kept", kept.commitments)) == {"present"}
     assert database.execute("SELECT count(*) FROM text").fetchone() == (len(TEXTS),)
     assert list(opener.newest_first()) == ["kept"]
+
+
+def test_no_erasure_leaves_a_part_of_another_ones_key_behind(tmp_path):
+    """Rows that were deleted made SQLite move those of others, and copies of their keys stayed in unused space."""
+    dice = random.Random(1)
+    ids = [f"{dice.getrandbits(128):032x}" for _ in range(1500)]
+    connection = storage.open_writable(tmp_path / "vault.db", vault.SCHEMA)
+    opener = Vault(connection, [KEY])
+    for start in range(0, len(ids), 64):
+        opener.put([opener.seal(id_, {"t": "x"}) for id_ in ids[start : start + 64]])
+    wrapped = dict(connection.execute("SELECT id, wrapped FROM record").fetchall())
+    gone = [id_ for id_ in ids if dice.random() < 0.8]
+    for id_ in gone:
+        opener.erase(id_)
+    assert opener.scrub()
+    connection.close()
+    data = (tmp_path / "vault.db").read_bytes()
+    assert [id_ for id_ in gone for at in range(0, 80, 16) if wrapped[id_][at : at + 12] in data] == []
+    assert all(wrapped[id_] in data for id_ in ids if id_ not in gone)
+
+
+def test_what_was_never_written_is_erased_and_its_id_is_free(database):
+    stored(database)
+    opener = Vault(database, [KEY])
+    opener.forget("r")
+    assert list(opener.newest_first()) == []
+    assert database.execute("SELECT count(*) FROM text").fetchone() == (0,)
+    assert states(opener.read("r", stored(database).commitments)) == {"present"}
 
 
 def test_one_missing_text_leaves_the_others(database):

@@ -220,7 +220,7 @@ def test_changes_in_the_vault_are_found_at_the_record(home, statement, index):
 
 
 def test_texts_of_no_record_are_found_unless_a_crash_may_have_left_them(home):
-    edit(home / "vault.db", "INSERT INTO record VALUES (1000, 'aaaa', 'k', x'00')")
+    edit(home / "vault.db", "INSERT INTO record VALUES (1000, 'aaaa', 'k', x'01')")
     assert verify(home).ok
     edit(home / "vault.db", "UPDATE record SET seq = -1 WHERE seq = 1000")
     assert "texts of aaaa" in said(verify(home))

@@ -1,7 +1,7 @@
 """Erasure: a record's texts and salts are destroyed, and a record says so.
 
-The order is the reverse of an append. The `erased` record is durable first; then the writer deletes the rows that hold
-key and salt, has SQLite overwrite their pages and empties the write-ahead log. A crash between the two is made good
+The order is the reverse of an append. The `erased` record is durable first; then the writer overwrites what holds key
+and salt, deletes the texts, and empties the write-ahead log. A crash between the two is made good
 when the log is opened, and so is an older copy of the vault that somebody puts back. Leaves, heads and proofs stay as
 they were: a leaf holds commitments only, which say nothing without the salt.
 """

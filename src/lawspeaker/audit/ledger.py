@@ -52,8 +52,9 @@ class Ledger:
                 shown = loading.published(site, self.store, chain, self._tree.size)
             most = 0 if site and shown is None else LARGEST_BATCH
             orphans = loading.left_behind(self.vault, self.store, most, where)
-        gone = [id_ for leaf in self.store.of_kind("erased") for id_ in _erased(leaf)]
-        self._scrubbed = self._erase([*orphans, *gone])
+            gone = [id_ for leaf in self.store.of_kind("erased") for id_ in _erased(leaf)]
+        self._forget(orphans)
+        self._scrubbed = self._erase(gone)
         self._publisher = self._publish(site, shown) if site else None
 
     def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
@@ -140,10 +141,17 @@ class Ledger:
         with storage.errors(self._where / "vault.db"):
             self._texts.execute("COMMIT")
 
+    def _forget(self, orphans: Sequence[str]) -> None:
+        """Remove texts of records that a crash kept from being written."""
+        with storage.errors(self._where / "vault.db"):
+            self._texts.execute("BEGIN IMMEDIATE")
+            for id_ in orphans:
+                self.vault.forget(id_)
+            self._texts.execute("COMMIT")
+
     def _erase(self, ids: Sequence[str]) -> bool:
-        """Destroy the texts that `erased` records name, those of an older copy of the vault too, and those that a crash
-        left behind. False where a reader keeps the write-ahead log from being emptied; it is tried again with each
-        commit."""
+        """Destroy the texts that `erased` records name, those of an older copy of the vault too. False where a reader
+        keeps the write-ahead log from being emptied; it is tried again with each commit."""
         with storage.errors(self._where / "vault.db"):
             here = [id_ for id_ in ids if self.vault.holds(id_)]
             if here:

@@ -1,8 +1,11 @@
 """The vault: what people and models wrote, encrypted, apart from the log, so that it can be erased.
 
 Each record has 64 random bytes: a salt for its commitments and an AES-256-GCM key for its texts. They are stored only
-wrapped by the vault key. Deleting that one row destroys both: ciphertexts that remain anywhere are noise, and the
-commitments in the log match nothing any more. Copies of the vault made earlier still have the row.
+wrapped by the vault key. Overwriting that one value destroys both: ciphertexts that remain anywhere are noise, and the
+commitments in the log match nothing any more. Copies of the vault made earlier still have it.
+
+The row with the zeros stays. Rows that are removed let SQLite merge pages, and what it moves then can stay behind in
+unused space of a page, wrapped keys of other records among it, where their own erasure would not find them.
 """
 
 import secrets
@@ -25,6 +28,7 @@ CREATE TABLE IF NOT EXISTS text (
   UNIQUE (seq, name)) STRICT;
 """
 _NONCE = 12
+_ALIVE = "wrapped <> zeroblob(length(wrapped))"
 
 State = Literal["present", "erased", "damaged", "locked"]
 
@@ -89,7 +93,7 @@ class Vault:
     def read(self, record: str, commitments: Mapping[str, str]) -> dict[str, StoredText]:
         """The texts of a record, each checked against its leaf's commitment. One without a commitment is damaged."""
         row = self._db.execute("SELECT seq, key, wrapped FROM record WHERE id = ?", (record,)).fetchone()
-        if row is None:
+        if row is None or not any(row[2]):
             return {name: StoredText(name, "erased") for name in commitments}
         seq, key, wrapped = row
         if key not in self._keys:
@@ -104,12 +108,12 @@ class Vault:
         }
 
     def newest_first(self) -> Iterator[str]:
-        """The ids of all records that have a row."""
-        return (id_ for (id_,) in self._db.execute("SELECT id FROM record ORDER BY seq DESC"))
+        """The ids of all records that have a key."""
+        return (id_ for (id_,) in self._db.execute(f"SELECT id FROM record WHERE {_ALIVE} ORDER BY seq DESC"))
 
     def holds(self, record: str) -> bool:
         """Whether a record's key, salt and texts are still here."""
-        return self._db.execute("SELECT 1 FROM record WHERE id = ?", (record,)).fetchone() is not None
+        return self._db.execute(f"SELECT 1 FROM record WHERE id = ? AND {_ALIVE}", (record,)).fetchone() is not None
 
     def salt(self, record: str) -> bytes | None:
         """The salt of a record's commitments, for whoever shall be able to check them; None where it is erased,
@@ -128,7 +132,13 @@ class Vault:
 
     def erase(self, record: str) -> None:
         """Destroy a record's key, salt and texts in the open transaction."""
-        self._db.execute("DELETE FROM record WHERE id = ?", (record,))
+        self._db.execute("UPDATE record SET wrapped = zeroblob(length(wrapped)) WHERE id = ?", (record,))
+        self._db.execute("DELETE FROM text WHERE seq IN (SELECT seq FROM record WHERE id = ?)", (record,))
+
+    def forget(self, record: str) -> None:
+        """Erase what a crash left behind of a record that was never written, and give its id back."""
+        self.erase(record)
+        self._db.execute("UPDATE record SET id = printf('unwritten-%022d', seq) WHERE id = ?", (record,))
 
 
 def _open(secret: bytes, record: str, name: str, sealed: bytes | None, expected: str | None) -> StoredText:

@@ -1,0 +1,72 @@
+"""The fault suites of `benchmarks/audit`, each at a small size, so that they work when somebody runs them at theirs."""
+
+import asyncio
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "audit"
+
+
+@pytest.fixture
+def suite(monkeypatch: pytest.MonkeyPatch):
+    def load(name: str) -> ModuleType:
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module(name)
+
+    return load
+
+
+def test_every_flipped_bit_is_found_and_placed(suite, tmp_path, capsys):
+    done = suite("bit_flips").run(tmp_path / "home", 40, 2, 60)
+    assert sum(row[0] for row in done.values()) == 60
+    assert all(flipped == found == placed for flipped, found, placed, _ in done.values()), capsys.readouterr().out
+    assert set(done) > {"leaf", "head in log.db", "wrapped key", "text", "bundle", "published head"}
+
+
+def test_no_fork_has_a_quorum_beside_the_truth(suite, tmp_path):
+    assert suite("forks").run(tmp_path, 4, 3)[0] == 0
+
+
+def test_nothing_of_a_canary_is_left(suite, tmp_path):
+    before, after, closed = asyncio.run(suite("canaries").run(tmp_path / "home", 60))
+    assert before[1] >= 60
+    assert (after[:2], closed[:2]) == ([0, 0], [0, 0])
+
+
+def mounts(folder: Path) -> bool:
+    """Whether this process may mount a file system."""
+    if os.geteuid() or not shutil.which("mount"):
+        return False
+    asked = ["mount", "-t", "tmpfs", "-o", "size=1m", "lawspeaker", str(folder)]
+    if subprocess.run(asked, capture_output=True, check=False).returncode:
+        return False
+    subprocess.run(["umount", str(folder)], check=True)
+    return True
+
+
+def test_a_full_disk_loses_nothing(suite, tmp_path):
+    if not mounts(tmp_path):
+        pytest.skip("only root can mount a small disk")
+    acknowledged, wrong = suite("full_disk").run(tmp_path, 1, 1)
+    assert acknowledged > 10
+    assert wrong == []
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_failing_calls_lose_nothing(suite, tmp_path):
+    traced = subprocess.run(["strace", "-qq", sys.executable, "-c", ""], capture_output=True, check=False)
+    if traced.returncode:
+        pytest.skip("strace cannot trace here")
+    syscalls = suite("syscalls")
+    syscalls.CALLS = "fdatasync,write"
+    calls, outcomes, wrong = syscalls.run(tmp_path, ["EIO"], 1)
+    assert calls["fdatasync"] >= 1
+    assert outcomes["EIO: failed"] >= 1
+    assert wrong == []
