@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
 
-from lawspeaker.checks import injection_rules
+from lawspeaker.checks import injection_rules, personal_types
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.checks.secret_formats import FORMATS
 from lawspeaker.checks.terraform.rules import RULES
@@ -25,6 +25,7 @@ def pages() -> Mapping[str, str]:
     law = load("infrastructure", kinds=KINDS)
     found = {f"terraform-{rule.id}.md": _rule(rule, _principles(law, rule)) for rule in RULES.values()}
     found |= {f"prompt_injection-{rule.id}.md": _injection(rule) for rule in injection_rules.RULES}
+    found |= {f"personal_data-{type.id}.md": _personal(type) for type in personal_types.KNOWN}
     found["secrets.md"] = _formats()
     found["README.md"] = _index(law)
     return found
@@ -90,6 +91,27 @@ Complies:
 """
 
 
+def _personal(type: personal_types.Type) -> str:
+    return f"""# `personal_data`: `{type.id}`
+
+{type.doc}
+
+In a constitution: `checks: [{{personal_data: {{types: [{type.id}]}}}}]`.
+
+Violates it:
+
+```text
+{type.violating}
+```
+
+Complies:
+
+```text
+{type.complying}
+```
+"""
+
+
 def _line(doc: str | None) -> str:
     return " ".join(cleandoc(doc or "").split())
 
@@ -120,6 +142,10 @@ def _index(law: Constitution) -> str:
     injection = "\n".join(
         f"- [`{rule.id}`](prompt_injection-{rule.id}.md): {rule.reason}" for rule in injection_rules.RULES
     )
+    personal = "\n".join(
+        f"- [`{type.id}`](personal_data-{type.id}.md): {type.noun[0].lower()}{type.noun[1:]}"
+        for type in personal_types.KNOWN
+    )
     return f"""# What the checks look for
 
 Made by `python docs/check_pages.py` from the code.
@@ -140,6 +166,12 @@ a template or manifest stays inconclusive, as all of Azure templates, Pulumi and
 ## `secrets`
 
 [Its formats](secrets.md).
+
+## `personal_data`
+
+{personal}
+
+Names are not looked for (decision 0018). What is found has its exact place, so that it can be cut out of an answer.
 
 ## `prompt_injection`
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from lawspeaker.checks import personal_types
 from lawspeaker.checks.national_ids import NATIONAL_IDS
 from lawspeaker.checks.personal_data import TYPES
 from lawspeaker.checks.registry import KINDS
@@ -38,10 +39,23 @@ FOUND = [
     ("phone", "+46 (0)8 928 571 38", "+46 (0)8 928 571 38"),
     ("phone", "(415) 867-5309", "(415) 867-5309"),
     ("phone", "call me at 0490 75 40 81", "0490 75 40 81"),
+    ("phone", "Fax: 9498777106", "9498777106"),
+    ("phone", "(37) 788-063-Office", "(37) 788-063"),
     ("address", "He lives at 742 Evergreen Terrace, Apt 3.", "742 Evergreen Terrace, Apt 3"),
     ("address", "Wohnhaft Gartenstraße 12", "Gartenstraße 12"),
     ("address", "12 bis rue de Rivoli", "12 bis rue de Rivoli"),
     ("address", "mora na Rua do Arenque 1634", "Rua do Arenque 1634"),
+]
+WHOLE = [
+    (
+        "Billing address: Sara Schwarz\n    28245 Puruntie 82 Apt. 595\n   LAPPEENRANTA\n   53100",
+        "28245 Puruntie 82",
+        "53100",
+    ),
+    ("He moved to 17224 Thverbraut 66, Gdynia, Poland 52096 last night.", "17224 Thverbraut", "52096"),
+    ("Ship to 12 Main Street\nSuite 501\n\nSpringfield, IL 62701\nBy Monday 9 am.", "12 Main", "62701"),
+    ("3747 3911 fourth avenue suite 112", "3747 3911", "112"),
+    ("at the corner of 159 Eleftheriou Venizelou str and Rennie Union.", "159", "Union"),
 ]
 NOTHING = [
     "4539 5787 6362 1487",  # wrong check digit
@@ -58,6 +72,10 @@ NOTHING = [
     "arn:aws:iam::123456789012:role/ops",
     "2026-11-25T12:47:08Z took 1234567890 ns",
     'cidr_block = "10.0.0.0/16"',
+    "the ip address 10 is bound to Port 80",
+    "Order 28245 Blue Widget 82 and unit tests 3.",
+    "The new address 10.0.0.12 Ethernet 0 is up",
+    "Build number 9498777106 failed",
     "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 ]
 
@@ -69,6 +87,20 @@ def test_found_in_its_place_and_never_shown(type: str, text: str, value: str) ->
     assert (finding.check, finding.outcome, span.line) == (f"personal_data/{type}", "violated", 2)
     assert ("first line\n" + text)[span.start : span.end] == value
     assert value not in finding.reason + finding.evidence
+
+
+@pytest.mark.parametrize("type", personal_types.KNOWN, ids=lambda type: type.id)
+def test_the_examples_on_the_pages(type: personal_types.Type) -> None:
+    assert [finding.check for finding in findings("personal_data", {}, type.violating)] == [f"personal_data/{type.id}"]
+    assert [finding.outcome for finding in findings("personal_data", {}, type.complying)] == ["upheld"]
+
+
+@pytest.mark.parametrize(("text", "first", "last"), WHOLE)
+def test_an_address_is_found_as_a_whole(text: str, first: str, last: str) -> None:
+    (finding,) = findings("personal_data", {"types": ["address"]}, text)
+    where = text[finding.spans[0].start : finding.spans[0].end]
+    assert where.startswith(first)
+    assert where.rstrip(".").endswith(last)
 
 
 @pytest.mark.parametrize("text", NOTHING)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from lawspeaker.checks import checksums
+from lawspeaker.checks import checksums, personal_types, postal
 from lawspeaker.checks.national_ids import NATIONAL_IDS, REACH
 from lawspeaker.checks.personal_formats import ADDRESSES, CARD, EMAIL, IBAN, PHONES
 from lawspeaker.checks.readings import Reading
@@ -25,14 +25,8 @@ from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
 
-TYPES: Final = ("card", "iban", "national-id", "email", "phone", "address")
-_NOUNS: Final = {
-    "card": "A payment card number",
-    "iban": "A bank account number",
-    "email": "An e-mail address",
-    "phone": "A telephone number",
-    "address": "A postal address",
-}
+TYPES: Final = tuple(type.id for type in personal_types.KNOWN)
+_NOUNS: Final = {type.id: type.noun for type in personal_types.KNOWN}
 # For each pattern: more places than a person reads.
 _LIMIT: Final = 100
 # Nothing here is longer than this, with the words beside it.
@@ -75,10 +69,11 @@ def find(text: str, types: Sequence[str] = TYPES, allow: PatternSet = _NONE) -> 
     shapes; all of the text is read, and the limit counts only what is returned."""
     found: list[Personal] = []
     counts: dict[int, int] = {}
-    for index, start, end in _ALL.search(text):
+    for index, first, last in _ALL.search(text):
         rule = _RULES[index]
-        if rule.type not in types or counts.get(index, 0) >= _LIMIT or not _holds(rule, text, start, end):
+        if rule.type not in types or counts.get(index, 0) >= _LIMIT or not _holds(rule, text, first, last):
             continue
+        start, end = postal.whole(text, first, last) if rule.type == "address" else (first, last)
         if allow.fullmatch(text[start:end]):
             continue
         counts[index] = counts.get(index, 0) + 1
@@ -146,7 +141,7 @@ def _rules() -> Iterator[_Rule]:
     yield _Rule("card", _NOUNS["card"], CARD, _card, None)
     for id in NATIONAL_IDS:
         words = None if id.telling else re.compile(id.words, re.IGNORECASE)
-        noun = f"A national number ({id.noun})"
+        noun = f"{_NOUNS['national-id']} ({id.noun})"
         yield _Rule("national-id", noun, id.pattern, _national(id.valid, signs=id.country == "FI"), words)
     yield _Rule("email", _NOUNS["email"], EMAIL, _email, None)
     for type, shapes, valid in (("phone", PHONES, _phone), ("address", ADDRESSES, lambda _: True)):
