@@ -18,6 +18,7 @@ from lawspeaker.align.drawing import drawn_from
 from lawspeaker.align.examples import Shown
 from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.reuse import asked, asked_odds
+from lawspeaker.align.rulings import read_rulings
 from lawspeaker.align.self_revision import Engine
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.deliberation import comparison
@@ -189,9 +190,20 @@ def _counted(pair: Pair, votes: Sequence[Vote]) -> Pair:
 def preferences(recipe: Recipe, law: Constitution, root: Path) -> list[Pair]:
     """What people prefer by all the files of the recipe. Raises `InputError`, also where the shares leave nothing to
     the AI's own pairs."""
-    if sum(each.share for each in recipe.labels.people) >= 1:
+    people = recipe.labels.people
+    if sum(each.share for each in people) >= 1:
         raise InputError("labels.people: the shares leave nothing to the AI's own pairs")
-    return [pair for each in recipe.labels.people for pair in read_preferences(root / each.data, law.digest, each.data)]
+    if any(bool(each.data) == bool(each.log) for each in people):
+        raise InputError("labels.people: each has either `data` or a `log`")
+    return [
+        pair
+        for each in people
+        for pair in (
+            read_rulings(root / each.log, each.log)
+            if each.log
+            else read_preferences(root / each.data, law.digest, each.data)
+        )
+    ]
 
 
 def mixed(recipe: Recipe, preferred: Sequence[Pair], usable: int) -> list[Pair]:
@@ -200,7 +212,7 @@ def mixed(recipe: Recipe, preferred: Sequence[Pair], usable: int) -> list[Pair]:
     left = 1 - sum(each.share for each in recipe.labels.people)
     chosen: list[Pair] = []
     for each in recipe.labels.people:
-        pairs = [pair for pair in preferred if pair.data == each.data]
+        pairs = [pair for pair in preferred if pair.data == each.name]
         wanted = round(usable * each.share / left)
-        chosen += Random(seed_of(recipe.seed, each.data, "people")).sample(pairs, min(wanted, len(pairs)))
+        chosen += Random(seed_of(recipe.seed, each.name, "people")).sample(pairs, min(wanted, len(pairs)))
     return chosen

@@ -52,10 +52,16 @@ class Helpful(_Strict, frozen=True):
 
 class People(_Strict, frozen=True):
     """What people prefer: `share` of the pairs. `data`: JSONL with an `id`, a `request` (or `messages`), answers `a`
-    and `b`, `a_better` from 0 to 1, `by` whom, and `source`: `helpfulness` or `ruling`."""
+    and `b`, `a_better` from 0 to 1, `by` whom, and `source`: `helpfulness` or `ruling`. Or `log`: the folder of an
+    audit log, with rulings in it."""
 
-    data: str
     share: _Share
+    data: str = ""
+    log: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.data or self.log
 
 
 class Labels(_Strict, frozen=True):
