@@ -3,6 +3,7 @@
 Only this module knows every stage. No receipt, no response: the answer leaves `govern()` after its record is durable.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,35 +15,36 @@ from lawspeaker.audit.log import AsyncLog
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import Record, new_id
 from lawspeaker.checks.judge import TEMPLATE as JUDGE
+from lawspeaker.checks.streams import StreamPlan
 from lawspeaker.checks.waivers import Waiver, assess_waived, waived
 from lawspeaker.constitution.schema import Constitution, behaviour_digest
 from lawspeaker.decision import Decision, decide
 from lawspeaker.deliberation.correct import Corrected, Corrector
 from lawspeaker.deliberation.critique import TEMPLATE as CRITIQUE
-from lawspeaker.deliberation.critique import Critique
 from lawspeaker.deliberation.form import fits
+from lawspeaker.deliberation.outline import TELLING, outline, shown
 from lawspeaker.deliberation.redaction import hide, redact
 from lawspeaker.deliberation.revision import TEMPLATE as REVISION
-from lawspeaker.deliberation.revision import Revision
-from lawspeaker.deliberation.steps import Assessment, Draft, Fault, Redaction, Step
+from lawspeaker.deliberation.steps import Assessment, Draft, Redaction, Step
+from lawspeaker.deliberation.window import Flowed, Release, Window, flow
 from lawspeaker.digest import canonical, digest
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Message, Text
-from lawspeaker.finding import by_principle
-from lawspeaker.models.base import PLAIN, Model, Sampling, Terms
+from lawspeaker.finding import Finding, by_principle
+from lawspeaker.models.base import PLAIN, Model, Sampling, Terms, streamed
 
 PROMPTS: Final = {template.name: template.digest for template in (CRITIQUE, REVISION, JUDGE)}
 # A leaf is small; what these leave out of one is counted in it, and the vault holds every word.
 _MOST_IDS: Final = 100
 _MOST_FINDINGS: Final = 60
 _MOST_STEPS: Final = 60
-_TELLING: Final = ("violated", "inconclusive")
 _NOTHING: Final[Mapping[str, object]] = {}
 _T = TypeVar("_T")
 
 
 class Governed(msgspec.Struct, frozen=True):
-    """A decision with its history. `answer` is None unless the decision is to release it."""
+    """A decision with its history. `answer` is None unless the decision is to release it. `released` is what of the
+    answer had left before it."""
 
     answer: str | None
     decision: Decision
@@ -55,6 +57,7 @@ class Governed(msgspec.Struct, frozen=True):
     models: dict[str, dict[str, str]]
     receipt: Receipt
     waived: tuple[str, ...] = ()
+    released: str = ""
 
 
 class Governor(msgspec.Struct, frozen=True):
@@ -63,7 +66,8 @@ class Governor(msgspec.Struct, frozen=True):
     `judge` answers what only a model can judge (None: such principles are inconclusive). `rounds` bounds the
     revisions, `budget` (seconds) one assessment. `client` names who asks, where somebody does. In `shadow`,
     everything is judged and recorded, and the draft is given out as it came: the record says what would have been
-    done. `waivers` keep principles from deciding until they expire. `observe` is told each stage as it begins.
+    done. `waivers` keep principles from deciding until they expire. `flowing` says how the law is enforced on a
+    stream; without it, streams are held. `observe` is told each stage as it begins.
     """
 
     constitution: Constitution
@@ -78,6 +82,7 @@ class Governor(msgspec.Struct, frozen=True):
     client: str = ""
     shadow: bool = False
     waivers: tuple[Waiver, ...] = ()
+    flowing: StreamPlan | None = None
     observe: Callable[[str], None] = lambda stage: None
 
     @property
@@ -96,16 +101,24 @@ class Governor(msgspec.Struct, frozen=True):
         return digest("lawspeaker/waived/v1", {"behaviour": acted, "waivers": terms})
 
     async def govern(
-        self, exchange: Exchange, *, subject: str = "", terms: Terms = PLAIN, noted: Mapping[str, object] = _NOTHING
+        self,
+        exchange: Exchange,
+        *,
+        subject: str = "",
+        terms: Terms = PLAIN,
+        noted: Mapping[str, object] = _NOTHING,
+        release: Release | None = None,
     ) -> Governed:
         """Govern one exchange; one that already holds its answer is not drafted again. `subject` is a fresh
         `new_id()` of a caller who has to know the exchange's id before its end; `terms` are the model's to keep;
-        `noted` are facts of the caller's own for the `opened` record, which the log shows.
+        `noted` are facts of the caller's own for the `opened` record, which the log shows. `release` is given the words
+        of the answer while it is made, as far as `flowing` lets them leave; a structured answer is held.
 
         Raises `ModelError` where no draft could be had (a `failed` record says so) and `LogError` where the record
         could not be made durable; there is no answer then.
         """
-        return await self._in_force()._govern(exchange, subject or new_id(), terms, noted)
+        flows = self.flowing is not None and terms.form is None
+        return await self._in_force()._govern(exchange, subject or new_id(), terms, noted, release if flows else None)
 
     async def pass_on(
         self, exchange: Exchange, forward: Callable[[], Awaitable[_T]], *, subject: str
@@ -131,23 +144,30 @@ class Governor(msgspec.Struct, frozen=True):
         judged = Corrected(exchange, screened.findings, (screened,), revised=False)
         return await self._close(subject, judged, exchange if self.shadow else None), made
 
-    async def _govern(self, exchange: Exchange, subject: str, terms: Terms, noted: Mapping[str, object]) -> Governed:
+    async def _govern(
+        self, exchange: Exchange, subject: str, terms: Terms, noted: Mapping[str, object], release: Release | None
+    ) -> Governed:
         await self._opened(exchange, subject, terms, noted)
         screened = await self._assess(_with_terms(exchange.request, terms), "request")
         stopped = decide(screened.findings, self.constitution).action != "release"
         if stopped and not self.shadow:
             undrafted = Corrected(exchange.request, screened.findings, (screened,), revised=False)
             return await self._close(subject, undrafted)
-        drafted, draft = await self._draft(subject, exchange, terms)
+        drafted, draft, flowed = await self._draft(subject, exchange, terms, release)
+        untouched = drafted if self.shadow else None
         if stopped:
             undrafted = Corrected(drafted, screened.findings, (screened, *draft), revised=False)
-            return await self._close(subject, undrafted, drafted)
+            return await self._close(subject, undrafted, untouched, flowed)
         found = await self._assess(drafted, "draft")
-        shown = await self._hidden(drafted, found)
-        corrected = await self._corrector(terms).correct(shown.exchange, shown.findings)
-        history = (screened, *draft, found, *shown.steps, *corrected.steps)
-        corrected = msgspec.structs.replace(corrected, steps=history)
-        return await self._close(subject, await self._redacted(corrected, terms), drafted if self.shadow else None)
+        now = await self._hidden(drafted, found)
+        steps = (screened, *draft, found, *now.steps)
+        if flowed is None:
+            now = await self._corrector(terms).correct(now.exchange, now.findings)
+            steps += now.steps
+        now = await self._redacted(msgspec.structs.replace(now, steps=steps), terms)
+        if flowed is not None and untouched is None:
+            now = self._in_line(now, flowed)
+        return await self._close(subject, now, untouched, flowed)
 
     async def _opened(
         self, exchange: Exchange, subject: str, terms: Terms, noted: Mapping[str, object] = _NOTHING
@@ -168,17 +188,24 @@ class Governor(msgspec.Struct, frozen=True):
             texts["waivers"] = self.waivers
         await self._append("opened", subject, means, texts)
 
-    async def _draft(self, subject: str, exchange: Exchange, terms: Terms) -> tuple[Exchange, tuple[Draft, ...]]:
+    async def _draft(
+        self, subject: str, exchange: Exchange, terms: Terms, release: Release | None
+    ) -> tuple[Exchange, tuple[Draft, ...], Flowed | None]:
         if exchange.has_answer:
-            return exchange, ()
+            return exchange, (), None
         self.observe("draft")
-        async with self._recorded(subject):
-            completion = await self.model.complete(exchange.messages, self.sampling, terms)
+        flowed = None
+        if release is not None and self.flowing is not None:
+            flowed = await self._flow(subject, exchange, terms, self.flowing, release)
+            completion = flowed.completion
+        else:
+            async with self._recorded(subject):
+                completion = await self.model.complete(exchange.messages, self.sampling, terms)
         draft = Draft(
             completion.text, completion.model, self.sampling, completion.finish, completion.usage, completion.stopped_by
         )
         answer = Message("assistant", completion.parts)
-        return Exchange((*exchange.messages, answer)), (draft,)
+        return Exchange((*exchange.messages, answer)), (draft,), flowed
 
     @asynccontextmanager
     async def _recorded(self, subject: str) -> AsyncIterator[None]:
@@ -189,6 +216,32 @@ class Governor(msgspec.Struct, frozen=True):
         except LawspeakerError as error:
             await self._append("failed", subject, {"during": "draft"}, {"error": str(error)})
             raise
+
+    async def _flow(self, subject: str, exchange: Exchange, terms: Terms, plan: StreamPlan, release: Release) -> Flowed:
+        """The draft, while it leaves. However that ends, what has left is on record."""
+        aside = frozenset(waiver.principle for waiver in self.waivers if "answer" in waiver.scope)
+        window = Window(plan, aside, shadow=self.shadow)
+        pieces = streamed(self.model, exchange.messages, self.sampling, terms)
+        try:
+            with boundary("the model"):
+                return await flow(pieces, self.model.name, window, release)
+        except (LawspeakerError, asyncio.CancelledError) as error:
+            gone = isinstance(error, asyncio.CancelledError)
+            facts = {"during": "stream", "released": len(window.released)}
+            texts = {"error": "the client left" if gone else str(error), "released": window.released}
+            await asyncio.shield(self._append("failed", subject, facts, texts))
+            raise
+
+    def _in_line(self, now: Corrected, flowed: Flowed) -> Corrected:
+        """`now` as it is: what has left has to be the beginning of what is let go, else it is not let go."""
+        begins = now.exchange.answer.startswith(flowed.released)
+        if not flowed.stopped and (begins or decide(now.findings, self.constitution).action != "release"):
+            return now
+        cutting = (each.id for each in self.constitution.principles if each.on_violation == "redact")
+        reason = "What is not to be said had begun, or what has left is not what is left of the answer."
+        findings = tuple(Finding(id, "stream/left", "violated", reason) for id in flowed.stopped or cutting)
+        found = (*now.findings, *findings)
+        return msgspec.structs.replace(now, findings=found, steps=(*now.steps, Assessment("stream", findings)))
 
     async def _assess(self, exchange: Exchange, of: str) -> Assessment:
         self.observe(f"checks: {of}")
@@ -234,7 +287,9 @@ class Governor(msgspec.Struct, frozen=True):
         again = await self._assess(exchange, "redaction")
         return Corrected(exchange, again.findings, (*now.steps, Redaction(cut, exchange.answer), again), now.revised)
 
-    async def _close(self, subject: str, now: Corrected, untouched: Exchange | None = None) -> Governed:
+    async def _close(
+        self, subject: str, now: Corrected, untouched: Exchange | None = None, flowed: Flowed | None = None
+    ) -> Governed:
         """Decide, record, and only then hand out; what is handed out of a shadow is the exchange `untouched`."""
         decision = decide(now.findings, self.constitution)
         redacted = any(isinstance(step, Redaction) for step in now.steps)
@@ -252,20 +307,24 @@ class Governor(msgspec.Struct, frozen=True):
             "drafted": now.exchange.has_answer,
             "revised": now.revised,
             "redacted": redacted,
-            "outcomes": dict([pair for pair in outcomes.items() if pair[1] in _TELLING][:_MOST_IDS]),
-            "findings": _shown(now.steps)[:_MOST_FINDINGS],
-            "steps": [_outline(step) for step in now.steps][:_MOST_STEPS],
+            "outcomes": dict([pair for pair in outcomes.items() if pair[1] in TELLING][:_MOST_IDS]),
+            "findings": shown(now.steps)[:_MOST_FINDINGS],
+            "steps": [outline(step) for step in now.steps][:_MOST_STEPS],
             "models": self.models,
             **({"waived": passed[:_MOST_IDS]} if passed else {}),
             **shadow,
         }
         self.observe("record")
-        texts = {"exchange": now.exchange, "steps": now.steps, "outcomes": outcomes}
+        texts: dict[str, object] = {"exchange": now.exchange, "steps": now.steps, "outcomes": outcomes}
+        released = flowed.released if flowed else ""
+        if flowed is not None:
+            facts["stream"] = {"released": len(released), "stopped": len(flowed.stopped)}
+            texts["released"] = released
         receipt = await self._append("decision", subject, facts, texts)
         answer = now.exchange.answer if decision.action == "release" else None
         law, behaviour = self.constitution.digest, self.behaviour
         by = (law, behaviour, self.models, receipt, passed)
-        return Governed(answer, decision, now.revised, redacted, now.steps, now.exchange, *by)
+        return Governed(answer, decision, now.revised, redacted, now.steps, now.exchange, *by, released)
 
     async def _append(
         self, kind: str, subject: str, facts: Mapping[str, object], texts: Mapping[str, object]
@@ -329,45 +388,3 @@ def plain(value: Mapping[str, object]) -> dict[str, object]:
     """`value` as the plain data that its canonical form holds."""
     data: dict[str, object] = msgspec.json.decode(canonical(value))
     return data
-
-
-def _shown(steps: Sequence[Step]) -> list[dict[str, object]]:
-    """What a leaf may show of findings: which check said what where. Reasons name resources, which are words of the
-    request or the answer, and so lie in the vault. The latest assessment and violations come first."""
-    told = [
-        (number, finding)
-        for number, step in enumerate(steps)
-        if isinstance(step, Assessment)
-        for finding in step.findings
-        if finding.outcome in _TELLING
-    ]
-    told.sort(key=lambda pair: (-pair[0], pair[1].outcome != "violated"))
-    return [
-        {
-            "step": number,
-            "principle": finding.principle,
-            "check": finding.check,
-            "outcome": finding.outcome,
-            "line": finding.spans[0].line if finding.spans else 0,
-            **({"waived": True} if finding.waived else {}),
-        }
-        for number, finding in told
-    ]
-
-
-def _outline(step: Step) -> dict[str, object]:
-    """A step without its texts."""
-    match step:
-        case Draft(model=model):
-            return {"kind": "draft", "model": model}
-        case Assessment(of=of, findings=findings):
-            outcomes = list(by_principle(findings).values())
-            return {"kind": "assess", "of": of, **{outcome: outcomes.count(outcome) for outcome in _TELLING}}
-        case Critique(principle=principle, says=says, agrees=agrees):
-            return {"kind": "critique", "principle": principle, "says": says, "agrees": agrees}
-        case Revision(principle=principle, rejected=rejected):
-            return {"kind": "revision", "principle": principle, "kept": not rejected}
-        case Redaction(principles=principles):
-            return {"kind": "redact", "principles": len(principles)}
-        case Fault(during=during, principle=principle):
-            return {"kind": "fault", "during": during, "principle": principle}

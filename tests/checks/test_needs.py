@@ -48,7 +48,7 @@ def test_a_check_that_does_not_say_needs_everything() -> None:
 def test_a_pattern_with_a_bound_needs_a_window(pattern: str, most: int | None) -> None:
     assert width(pattern) == most
     check = KINDS["pattern"].prepare({"deny": ["x", pattern], "reason": "No."}, "p")
-    assert needs_of(check) == (Needs("whole") if most is None else Needs("window", most))
+    assert needs_of(check) == (Needs("open") if most is None else Needs("window", most))
 
 
 def test_code_is_known_at_its_end_only() -> None:

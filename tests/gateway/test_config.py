@@ -41,6 +41,17 @@ def keyed(key: str) -> str:
         ("routes:\n" + ROUTE.replace("infrastructure", "nowhere"), "lawspeaker.yaml:2:42: "),
         ("routes:\n" + ROUTE.replace("infrastructure", "[]"), "a route has at least one constitution"),
         ("routes:\n" + ROUTE.replace("name: a", "name: a b"), "lawspeaker.yaml:2:12: a route's name"),
+        ("routes:\n" + ROUTE.replace("}", ", stream: flow}"), "'flow' is not one of hold, window"),
+        ("routes:\n" + ROUTE.replace("}", ", retain: 9}"), "lawspeaker.yaml:2:66: goes with `stream: window`"),
+        ("routes:\n" + ROUTE.replace("}", ", retain: -1}"), "expected a whole number from 0 to 1000000"),
+        (
+            "routes:\n" + ROUTE.replace("}", ", stream: window}"),
+            "stream 'window' cannot be enforced: 'no-public-data' is revised, which takes all of the answer; ",
+        ),
+        (
+            "routes:\n" + ROUTE.replace("infrastructure}", "data-protection, stream: window, retain: 99}"),
+            "'no-signed-links' has no longest match, so what leaves with 99 characters retained has no bound; ",
+        ),
         ("routes: [\n", "not valid YAML"),
         ("listen: {port: 1}\n", "lawspeaker.yaml:1:1: a configuration without 'routes'"),
         (LISTEN + "{prot: 1}\n", "lawspeaker.yaml:3:10: unknown field 'prot' in listen; did you mean 'port'?"),

@@ -89,6 +89,24 @@ def mixed_words(text: str) -> list[tuple[int, int]]:
     ]
 
 
+def settled(text: str) -> int:
+    """Up to where the normal form of `text` stays as it is, if the text goes on: its last sign may be joined with the
+    next one, and whether a word is read as Latin is known at its end, unless it has a letter that is none."""
+    if text.isascii():
+        return max(0, len(text) - 1)
+    place = start = _cluster_start(text, len(text) - 1)
+    joined = False  # whether marks or what is not seen lie between
+    while start > 0 and (text[start - 1].isalpha() or not text[start - 1].isascii()):
+        plain = _plain(text[start - 1])
+        joined = joined or not plain or _joins(text[start - 1])
+        if not joined and not plain[-1].isalpha():
+            break
+        if not joined and not all(map(_may_be_latin, plain)):
+            return place
+        start -= 1
+    return _cluster_start(text, start)
+
+
 class Pieces:
     """Collects a text and where its pieces come from. Pieces that follow each other in both texts are one."""
 
@@ -124,11 +142,19 @@ class Pieces:
 def _cluster_end(text: str, start: int, limit: int) -> int:
     """A character and what NFKC may join to it: marks, the later parts of a Korean syllable, half-width voice marks."""
     stop = start + 1
-    while stop < min(limit, start + _MOST_MARKS) and (
-        unicodedata.category(text[stop])[0] == "M" or "\u1160" <= text[stop] <= "\u11ff" or text[stop] in "\uff9e\uff9f"
-    ):
+    while stop < min(limit, start + _MOST_MARKS) and _joins(text[stop]):
         stop += 1
     return stop
+
+
+def _cluster_start(text: str, place: int) -> int:
+    while place > 0 and _joins(text[place]):
+        place -= 1
+    return place
+
+
+def _joins(sign: str) -> bool:
+    return unicodedata.category(sign)[0] == "M" or "\u1160" <= sign <= "\u11ff" or sign in "\uff9e\uff9f"
 
 
 def _plain(cluster: str) -> str:
@@ -145,8 +171,8 @@ def _latin(text: str) -> str:
 
 def _is_latin(word: str) -> bool:
     """A single lookalike is a letter of its own language, or a symbol; a word of nothing else is read as Latin."""
-    return (
-        not word.isascii()
-        and len(word) > 1
-        and all(sign in LATIN_OF or unicodedata.name(sign, "").startswith("LATIN") for sign in word)
-    )
+    return not word.isascii() and len(word) > 1 and all(_may_be_latin(sign) for sign in word)
+
+
+def _may_be_latin(sign: str) -> bool:
+    return sign in LATIN_OF or unicodedata.name(sign, "").startswith("LATIN")

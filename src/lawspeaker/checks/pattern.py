@@ -6,16 +6,19 @@ is the author's sentence, never the match.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import msgspec
 
 from lawspeaker.checks.fences import fenced
 from lawspeaker.checks.guises import guises
+from lawspeaker.checks.prefixes import Beginnings, begun
 from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.regex import PatternSet, compiled, width
 from lawspeaker.checks.settings import fields, flag, missing, sentence, strings
 from lawspeaker.checks.sightings import Places, Sighting, findings
+from lawspeaker.checks.undecided import undecided_in
 from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
@@ -25,18 +28,28 @@ CHECK: Final = "pattern/deny"
 _LIMIT: Final = 100
 
 
-class PatternCheck(msgspec.Struct, frozen=True):
+class PatternCheck(msgspec.Struct, frozen=True, dict=True):
     principle: str
     reason: str
     deny: PatternSet
     guises: PatternSet
     code_only: bool
     width: int | None = None
+    begun: tuple[str, ...] | None = None
 
     @property
     def needs(self) -> Needs:
         """A fence tells only at its end what is code, and a pattern without a bound may match any length."""
-        return Needs("whole") if self.code_only or self.width is None else Needs("window", self.width)
+        if self.code_only or self.begun is None:
+            return Needs("whole")
+        return Needs("open") if self.width is None else Needs("window", self.width)
+
+    @cached_property
+    def _beginnings(self) -> Beginnings:
+        return Beginnings(self.begun or ())
+
+    def undecided(self, text: str) -> int:
+        return 0 if self.code_only or self.begun is None else undecided_in(text, self._beginnings.first)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)
@@ -93,8 +106,9 @@ class PatternKind:
         widths = [width(pattern) for pattern in patterns]
         known = [width for width in widths if width is not None]
         widest = max(*known, *(each.width for each in other), 0) if len(known) == len(widths) else None
-        disguised = PatternSet([pattern for each in other for pattern in each.patterns])
-        return PatternCheck(principle, reason, deny, disguised, flag(given.get("code", False), ("code",)), widest)
+        disguised = [pattern for each in other for pattern in each.patterns]
+        code, told = flag(given.get("code", False), ("code",)), begun([*patterns, *disguised])
+        return PatternCheck(principle, reason, deny, PatternSet(disguised), code, widest, told)
 
     def overrules(self, settings: object) -> bool:
         return False

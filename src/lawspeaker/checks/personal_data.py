@@ -10,6 +10,7 @@ What is not covered: names, dates of birth, and numbers that stand far from the 
 import re
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,10 +18,12 @@ import msgspec
 from lawspeaker.checks import checksums, personal_types, postal
 from lawspeaker.checks.national_ids import NATIONAL_IDS, REACH
 from lawspeaker.checks.personal_formats import ADDRESSES, CARD, EMAIL, IBAN, PHONES
+from lawspeaker.checks.prefixes import Beginnings, before_matches, begun
 from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.regex import PatternSet, compiled
 from lawspeaker.checks.settings import fields, missing, strings
 from lawspeaker.checks.sightings import Sighting, findings
+from lawspeaker.checks.undecided import undecided_in
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
@@ -152,9 +155,11 @@ def _rules() -> Iterator[_Rule]:
 
 _RULES: Final = tuple(_rules())
 _ALL: Final = PatternSet([rule.pattern for rule in _RULES], at_once=True)
+# How far behind a match it is looked for what it stands in or beside.
+_BEHIND: Final = REACH // 2 + 1
 
 
-class PersonalDataCheck(msgspec.Struct, frozen=True):
+class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True):
     principle: str
     types: tuple[str, ...]
     allow: PatternSet
@@ -162,6 +167,18 @@ class PersonalDataCheck(msgspec.Struct, frozen=True):
     @property
     def needs(self) -> Needs:
         return Needs("window", _WINDOW)
+
+    @cached_property
+    def _beginnings(self) -> Beginnings:
+        return Beginnings(begun([rule.pattern for rule in _RULES if rule.type in self.types]) or ())
+
+    def undecided(self, text: str) -> int:
+        return undecided_in(text, self._first)
+
+    def _first(self, text: str) -> int:
+        matches = [(start, end) for index, start, end in _ALL.search(text) if _RULES[index].type in self.types]
+        late = [start for start, end in matches if end + _BEHIND > len(text)]
+        return before_matches(min([self._beginnings.first(text), *late]), matches)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)

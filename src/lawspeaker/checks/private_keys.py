@@ -21,6 +21,8 @@ _RUN: Final = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{32,}")
 _LINES: Final = re.compile(r"(?>[A-Za-z0-9+/]{16,}={0,2}(?:\\{1,4}[nrt]|[^A-Za-z0-9+/]){0,40}+)*+[A-Za-z0-9+/]*+={0,2}")
 # Without an end, how far from the header a body may begin: documentation names the header too.
 _NEAR: Final = 1_000
+# A line that ends a key is shorter than this: the words in it are names of algorithms.
+_LONGEST_MARK: Final = 120
 
 
 def key_end(text: str, begin: int) -> int | None:
@@ -34,6 +36,12 @@ def key_end(text: str, begin: int) -> int | None:
             body = _LINES.match(text, run.start(), stop)
             return end.end() if end else body.end() if body else run.end()
     return None
+
+
+def is_bounded(text: str, begin: int) -> bool:
+    """Whether `key_end(text, begin)` stays as it is, if `text` goes on."""
+    mark = _MARK.search(text, begin)
+    return mark is not None and mark.start() + _LONGEST_MARK <= len(text)
 
 
 def _is_base64(run: str) -> bool:

@@ -34,7 +34,7 @@ class PatternSet:
     """
 
     def __init__(self, patterns: Sequence[str], *, at_once: bool = False, together: int = 1_000) -> None:
-        self._patterns = tuple(re2.compile(pattern, _options()) for pattern in patterns)
+        self._patterns = tuple(re2.compile(pattern, quiet()) for pattern in patterns)
         self._sets = [
             (first, _set(patterns[first : first + together])) for first in range(0, len(patterns) * at_once, together)
         ]
@@ -69,7 +69,7 @@ def compiled(patterns: Sequence[str], path: Path, *, several: bool) -> PatternSe
     whether the setting was a list, so that the error leads into it."""
     for index, pattern in enumerate(patterns):
         try:
-            re2.compile(pattern, _options())
+            re2.compile(pattern, quiet())
         except re2.error as error:
             place = (*path, index) if several else path
             raise SettingsError(f"not a pattern that RE2 can read: {_text(error)}", place) from None
@@ -88,7 +88,7 @@ def width(pattern: str) -> int | None:
 
 
 def _set(patterns: Sequence[str]) -> re2.Set:
-    options = _options()
+    options = quiet()
     options.max_mem = 64 << 20
     together = re2.Set.SearchSet(options)
     for pattern in patterns:
@@ -103,12 +103,12 @@ def _any(patterns: Sequence[str]) -> re2._Regexp | None:
     if len(patterns) < 3 or any(r"\Q" in pattern for pattern in patterns):
         return None
     try:
-        return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), _options())
+        return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), quiet())
     except re2.error:
         return None
 
 
-def _options() -> re2.Options:
+def quiet() -> re2.Options:
     """RE2 writes its errors to standard error, unless it is told not to; ours are exceptions."""
     options = re2.Options()
     options.log_errors = False

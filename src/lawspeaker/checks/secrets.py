@@ -11,11 +11,13 @@ import re
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.private_keys import key_end
+from lawspeaker.checks.prefixes import Beginnings, before_matches, begun
+from lawspeaker.checks.private_keys import is_bounded, key_end
 from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.regex import PatternSet, compiled
 from lawspeaker.checks.secret_formats import (
@@ -29,6 +31,7 @@ from lawspeaker.checks.secret_formats import (
 )
 from lawspeaker.checks.settings import fields, strings
 from lawspeaker.checks.sightings import Sighting, findings
+from lawspeaker.checks.undecided import undecided_in
 from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
@@ -158,13 +161,30 @@ def _apart(secrets: Sequence[Secret]) -> list[Secret]:
     return kept
 
 
-class SecretsCheck(msgspec.Struct, frozen=True):
+class SecretsCheck(msgspec.Struct, frozen=True, dict=True):
     principle: str
     allow: PatternSet
 
     @property
     def needs(self) -> Needs:
         return Needs("window", _WINDOW)
+
+    @cached_property
+    def _beginnings(self) -> Beginnings:
+        return Beginnings(begun([*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT]) or ())
+
+    def undecided(self, text: str) -> int:
+        return undecided_in(text, self._first)
+
+    def _first(self, text: str) -> int:
+        """A private key is under way from its header on, until what bounds it has come."""
+        matches, late = [], []
+        for index, start, end in _ALL.search(text):
+            is_key = _MEANINGS[index] is PRIVATE_KEY
+            if is_key and not is_bounded(text, end):
+                late.append(start)
+            matches.append((start, (key_end(text, end) if is_key else None) or end))
+        return before_matches(min([self._beginnings.first(text), *late]), matches)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)

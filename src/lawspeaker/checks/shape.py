@@ -50,11 +50,12 @@ class ShapeCheck(msgspec.Struct, frozen=True):
 
     @property
     def needs(self) -> Needs:
-        """Sizes and depths only grow and a character stays, but a later letter makes all of a word a mixed one, and
-        JSON is complete at its end."""
+        """A character stays, but a later letter makes all of a word a mixed one, and how large a text is and whether
+        it is JSON is known at its end."""
         if self.json_schema is not None:
             return Needs("whole", cost="heavy", small=_SMALL)
-        return Needs("whole" if "homoglyphs" in self.denied else "incremental")
+        sized = (self.max_bytes, self.max_lines, self.max_depth) != (None, None, None)
+        return Needs("whole" if sized or "homoglyphs" in self.denied else "incremental")
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found: list[Finding] = []

@@ -12,6 +12,7 @@ import msgspec
 import uvloop
 
 from lawspeaker.access import Keyring
+from lawspeaker.checks.streams import StreamPlan
 from lawspeaker.cli.context import LASTING, Finite, constitution_option, home, inert, load_law, page, words
 from lawspeaker.errors import InputError
 from lawspeaker.gateway.binding import Binding, Bound, bind
@@ -19,13 +20,14 @@ from lawspeaker.gateway.config import RouteConfig
 from lawspeaker.gateway.deployment import MOST_WORKERS, Deployment, load_config
 from lawspeaker.gateway.routes import route_name
 from lawspeaker.gateway.running import Plan, hold_log, run
+from lawspeaker.gateway.streams import MOST_RETAINED, STREAMS, stream_plan, told
 from lawspeaker.gateway.workers import Post, Supervisor
 from lawspeaker.metrics import Board
 
 _EXAMPLE = "Write Terraform for an S3 bucket that holds our invoices."
 
 
-_OF_ROUTES = ("upstream", "critic", "judge", "laws", "rounds", "shadow", "timeout")
+_OF_ROUTES = ("upstream", "critic", "judge", "laws", "rounds", "shadow", "timeout", "stream", "retain")
 # option -> the field of a `Binding`
 _OF_BINDING = {
     "host": "host",
@@ -48,6 +50,11 @@ _OF_BINDING = {
 @constitution_option
 @click.option("--rounds", type=click.IntRange(0, 8), default=2, show_default=True, help="Rounds of revision.")
 @click.option("--shadow", is_flag=True, help="Judge and record, change nothing: see `lawspeaker report`.")
+@click.option(
+    "--stream", type=click.Choice(STREAMS), default="hold", show_default=True, help="Hold answers, or let them flow."
+)
+@click.option("--retain", type=click.IntRange(0, MOST_RETAINED), metavar="N", help="Characters kept back in a window.")
+@click.option("--check", is_flag=True, help="Say how each principle is enforced on streams, and serve nothing.")
 @click.option("--require-key", is_flag=True, help="Serve nobody without an access key, on loopback too.")
 @click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Certificate chain in PEM.")
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key in PEM.")
@@ -73,6 +80,9 @@ def command(
     laws: tuple[str, ...],
     rounds: int,
     shadow: bool,
+    stream: str,
+    retain: int | None,
+    check: bool,
     require_key: bool,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -91,9 +101,12 @@ def command(
     if config is None:
         cast = (upstream, critic or upstream, judge)
         route = RouteConfig(route_name(upstream), load_law(laws), *cast, rounds, timeout, shadow, (), {})
+        route = msgspec.structs.replace(route, flowing=_flowing(route, stream, retain))
         deployment = Deployment({route.name: route})
     else:
         deployment = _configured(ctx, config)
+    if check:
+        return _check(deployment)
     with Keyring(home()) as keyring:
         if config is not None:
             keyring.settle(deployment.keys)
@@ -110,6 +123,22 @@ def command(
             with _loop() as runner:
                 runner.run(run(plan, tell))
     words().print("stopped")
+    return 0
+
+
+def _flowing(route: RouteConfig, stream: str, retain: int | None) -> StreamPlan | None:
+    if stream == "window":
+        return stream_plan(route.law, retain, shadow=route.shadow)
+    if retain is not None:
+        raise InputError("--retain goes with --stream window: a held stream retains all of the answer")
+    return None
+
+
+def _check(deployment: Deployment) -> int:
+    for route in deployment.every_route:
+        page().print(f"{inert(route.name)} under {inert(route.law.name)} {inert(route.law.version)}")
+        for line in told(route.law, route.flowing, shadow=route.shadow):
+            page().print(f"  {inert(line)}")
     return 0
 
 
@@ -169,6 +198,9 @@ def _tell(bound: Bound, deployment: Deployment, needs_key: bool) -> None:
         console.print(f"[bold]{inert(route.name)}[/]{whose} under {law} at {base}")
         if route.shadow:
             console.print("[yellow]  in shadow: everything is judged and recorded, and nothing is changed[/]")
+        if route.flowing is not None:
+            for line in told(route.law, route.flowing, shadow=route.shadow):
+                console.print(f"[dim]  {inert(line)}[/]")
         for each in route.waivers:
             until = datetime.fromtimestamp(each.expires - 1, UTC).date()
             console.print(f"[yellow]  {inert(each.principle)} is waived until {until} ({inert(each.owner)})[/]")

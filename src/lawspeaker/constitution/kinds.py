@@ -5,7 +5,7 @@ A constitution names checks by kind. Which kinds exist is given to `load()`; the
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -26,7 +26,9 @@ class Needs(msgspec.Struct, frozen=True):
 
     - `whole`: any later character may change what is found, so nothing is decided before the end.
     - `window`: what it finds lies within `window` characters, as they stand: a disguise may be spread over any
-      length. A text that arrives in pieces is decided up to `window` characters before what has arrived.
+      length. A text that arrives in pieces is decided up to `window` characters before what has arrived, or where the
+      check tells (`undecided`).
+    - `open`: what it finds may be of any length, and the check tells where it may be under way.
     - `incremental`: a character is found when it arrives, and nothing later takes that back.
 
     It is given the parts that are among `reads`, and no others.
@@ -36,7 +38,7 @@ class Needs(msgspec.Struct, frozen=True):
     A heavy one is as good as light on texts of up to `small` characters: whatever they are, they cost little.
     """
 
-    extent: Literal["whole", "window", "incremental"]
+    extent: Literal["whole", "window", "open", "incremental"]
     window: int = 0
     cost: Literal["light", "heavy"] = "light"
     reads: tuple[Scope, ...] = SCOPES
@@ -55,6 +57,25 @@ def needs_of(check: "Check") -> Needs:
     """What `check` needs, as its attribute `needs` says."""
     needs = getattr(check, "needs", UNSTATED)
     return needs if isinstance(needs, Needs) else UNSTATED
+
+
+@runtime_checkable
+class Undecided(Protocol):
+    """A check that tells how much of a text it has decided before the text is complete."""
+
+    def undecided(self, text: str) -> int:
+        """From which place of `text` on, if it goes on, what is found may still be another than it is now."""
+        ...
+
+
+def undecided(check: "Check", text: str) -> int:
+    """The same for any check."""
+    if isinstance(check, Undecided):
+        return check.undecided(text)
+    needs = needs_of(check)
+    if needs.extent == "incremental":
+        return len(text)
+    return max(0, len(text) - needs.window) if needs.extent == "window" else 0
 
 
 class Check(Protocol):

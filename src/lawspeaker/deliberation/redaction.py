@@ -62,12 +62,12 @@ def _unreasoned(exchange: Exchange) -> Exchange:
 
 def _cut_parts(parts: Sequence[Part], message: int, cuts: dict[_Place, list[tuple[int, int, str]]]) -> tuple[Part, ...]:
     return tuple(
-        Text(_cut(part.text, cuts[message, p]), part.name) if isinstance(part, Text) and (message, p) in cuts else part
+        Text(cut(part.text, cuts[message, p]), part.name) if isinstance(part, Text) and (message, p) in cuts else part
         for p, part in enumerate(parts)
     )
 
 
-def _cut(text: str, cuts: Sequence[tuple[int, int, str]]) -> str:
+def cut(text: str, cuts: Sequence[tuple[int, int, str]]) -> str:
     """`text` with every (start, end, principle) replaced by a mark; overlapping cuts become one."""
     pieces, at = [], 0
     for start, end, principle in sorted(cuts):

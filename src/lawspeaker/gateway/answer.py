@@ -1,14 +1,16 @@
 """One request through the core: every choice is governed by itself, and nothing is said that was not decided."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from lawspeaker.audit.record import new_id
 from lawspeaker.deliberation.steps import Draft
+from lawspeaker.deliberation.window import Release
 from lawspeaker.errors import BoundaryError, LogError, ModelError, RejectedError
 from lawspeaker.exchange import Message
 from lawspeaker.gateway.fault import RequestError, bad
@@ -67,11 +69,15 @@ def check_taken(asked: Asked, model: Model, calls: Mapping[str, str]) -> None:
         raise bad(f"the model behind this route takes no {called}", called, "unsupported_parameter")
 
 
-async def answer(asked: Asked, route: Route, client: Client, ids: Sequence[str]) -> list[Outcome]:
-    """The outcome of each choice; `ids` are their subjects in the log. Raises `RequestError`."""
+Say = Callable[[int, str], Awaitable[None]]
+
+
+async def answer(asked: Asked, route: Route, client: Client, ids: Sequence[str], say: Say) -> list[Outcome]:
+    """The outcome of each choice; `ids` are their subjects in the log. `say` is given the words of a choice that may
+    leave before its outcome is there. Raises `RequestError`."""
     sampling = _sampling(asked, route.governor.sampling)
     governor = msgspec.structs.replace(governing(route.governor, client), sampling=sampling)
-    tasks = [asyncio.ensure_future(_one(governor, asked, id)) for id in ids]
+    tasks = [asyncio.ensure_future(_one(governor, asked, id, partial(say, index))) for index, id in enumerate(ids)]
     try:
         return list(await asyncio.gather(*tasks))
     finally:
@@ -99,9 +105,12 @@ def governing(governor: Governor, client: Client) -> Governor:
     return msgspec.structs.replace(governor, model=model, critic=critic, judge=judge)
 
 
-async def _one(governor: Governor, asked: Asked, id: str) -> Outcome:
+async def _one(governor: Governor, asked: Asked, id: str, say: Release) -> Outcome:
+    release = say if asked.stream else None
     with told(id):
-        governed = await governor.govern(asked.exchange, subject=id, terms=asked.terms, noted=facts(asked))
+        governed = await governor.govern(
+            asked.exchange, subject=id, terms=asked.terms, noted=facts(asked), release=release
+        )
     return msgspec.structs.replace(_outcome(governed, id), waived=governed.waived)
 
 
@@ -132,7 +141,8 @@ def _outcome(governed: Governed, id: str) -> Outcome:
     drafts = [step for step in governed.steps if isinstance(step, Draft)]
     finish, usage = (drafts[-1].finish, drafts[-1].usage) if drafts else ("stop", Usage())
     if finish == "refused":  # the model's own refusal, which was judged like any answer
-        return Outcome(refusal=governed.exchange.answer, usage=usage)
+        rest = governed.exchange.answer[len(governed.released) :]
+        return Outcome(refusal=rest or "The model broke off its answer.", usage=usage)
     parts = tuple(part for message in answer for part in message.parts)
     if governed.revised:
         return Outcome(parts, usage=usage)

@@ -148,7 +148,7 @@ class Gateway:
             asked = await continued(asked, client, route.governor, self._log)
         exchange = _Exchange(send, surface, asked, subjects(asked))
         begun = time.monotonic()
-        work = asyncio.ensure_future(answer(asked, route, client, exchange.ids))
+        work = asyncio.ensure_future(answer(asked, route, client, exchange.ids, exchange.say))
         gone = asyncio.ensure_future(_left(receive))
         try:
             await exchange.finish(work, gone, self._held)
@@ -202,40 +202,48 @@ class _Exchange:
         self._send, self._surface, self._asked, self.ids = send, surface, asked, ids
         self._headers = ((DECISION, ",".join(ids).encode()),)
         self._created = int(time.time())
+        self._writer = surface.writer(ids[0], self._created, asked)
+        self._begun, self._beginning = False, asyncio.Lock()
+
+    async def say(self, index: int, text: str) -> None:
+        """Words of an answer whose verdict is still to come, but which no principle can object to."""
+        await self._begin()
+        await self._more(self._writer.text(index, text))
 
     async def finish(self, work: "asyncio.Future[list[Outcome]]", gone: "asyncio.Future[None]", held: float) -> None:
         """Answer when the verdict is there. A stream shows signs of life until then, and its status is still open
         until the first of them; a client that left is waited for no longer."""
-        begun = False
         while not work.done():
             both: set[asyncio.Future[Any]] = {work, gone}
             await asyncio.wait(both, timeout=held, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 return
             if not work.done() and self._asked.stream:
-                begun = begun or await self._begin()
+                await self._begin()
                 await self._more(self._surface.ping())
         try:
             outcomes = work.result()
+            if not self._asked.stream:
+                body = self._surface.answer(self.ids[0], self._created, self._asked, outcomes)
+                await asgi.whole(self._send, 200, body, headers=self._headers)
+                return
+            events = b"".join(self._writer.finish(outcomes))  # all of it before any: what cannot be said is an error
         except RequestError as error:
-            if not begun:
+            if not self._begun:
                 await refuse(self._send, self._surface, error, self.ids)
                 return
             await self._more(self._surface.stream_error(error, self.ids[0]), last=True)
             return
-        if not self._asked.stream:
-            body = self._surface.answer(self.ids[0], self._created, self._asked, outcomes)
-            await asgi.whole(self._send, 200, body, headers=self._headers)
-            return
-        if not begun:
-            await self._begin()
-        for event in self._surface.events(self.ids[0], self._created, self._asked, outcomes):
-            await self._more(event)
-        await self._more(b"", last=True)
+        await self._begin()
+        await self._more(events, last=True)
 
-    async def _begin(self) -> bool:
-        await asgi.start(self._send, 200, asgi.EVENTS, self._headers)
-        return True
+    async def _begin(self) -> None:
+        if self._begun:
+            return
+        async with self._beginning:
+            if not self._begun:
+                await asgi.start(self._send, 200, asgi.EVENTS, self._headers)
+                self._begun = True
 
     async def _more(self, data: bytes, *, last: bool = False) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})

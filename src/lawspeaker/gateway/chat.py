@@ -179,15 +179,8 @@ class Chat:
         head = {"id": f"chatcmpl-{id}", "object": "chat.completion", "created": created, "model": asked.model}
         return msgspec.json.encode({**head, "choices": choices, **_usage(outcomes)})
 
-    def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
-        head = {"id": f"chatcmpl-{id}", "object": "chat.completion.chunk", "created": created, "model": asked.model}
-        for index, outcome in enumerate(outcomes):
-            for delta in _deltas(outcome):
-                yield _frame({**head, "choices": [{"index": index, "delta": delta, "finish_reason": None}]})
-            yield _frame({**head, "choices": [{"index": index, "delta": {}, "finish_reason": _finish(outcome)}]})
-        if asked.usage:
-            yield _frame({**head, "choices": [], **_usage(outcomes)})
-        yield b"data: [DONE]\n\n"
+    def writer(self, id: str, created: int, asked: Asked) -> "_Writer":
+        return _Writer(id, created, asked)
 
     def ping(self) -> bytes:
         return b": held\n\n"
@@ -197,6 +190,34 @@ class Chat:
 
     def stream_error(self, error: RequestError, id: str) -> bytes:
         return _frame(_fault(error))
+
+
+class _Writer:
+    """See `Writer`."""
+
+    def __init__(self, id: str, created: int, asked: Asked) -> None:
+        self._head = {"id": f"chatcmpl-{id}", "object": "chat.completion.chunk", "created": created}
+        self._head["model"], self._usage = asked.model, asked.usage
+        self._said: dict[int, int] = {}  # choice -> characters of it
+
+    def text(self, index: int, text: str) -> bytes:
+        begun = (
+            b"" if index in self._said else self._delta(index, {"role": "assistant", "content": "", "refusal": None})
+        )
+        self._said[index] = self._said.get(index, 0) + len(text)
+        return begun + self._delta(index, {"content": text})
+
+    def finish(self, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
+        for index, outcome in enumerate(outcomes):
+            for delta in _deltas(outcome, self._said.get(index)):
+                yield self._delta(index, delta)
+            yield self._delta(index, {}, _finish(outcome))
+        if self._usage:
+            yield _frame({**self._head, "choices": [], **_usage(outcomes)})
+        yield b"data: [DONE]\n\n"
+
+    def _delta(self, index: int, delta: dict[str, object], finish: str | None = None) -> bytes:
+        return _frame({**self._head, "choices": [{"index": index, "delta": delta, "finish_reason": finish}]})
 
 
 def _terms(request: _Request) -> Terms:
@@ -287,13 +308,15 @@ def _finish(outcome: Outcome) -> str:
     return "length" if outcome.cut else "stop"
 
 
-def _deltas(outcome: Outcome) -> Iterator[dict[str, object]]:
+def _deltas(outcome: Outcome, begun: int | None) -> Iterator[dict[str, object]]:
+    """What is to be said after the first `begun` characters; None where nothing has been."""
     said = _said(outcome)
-    yield {"role": "assistant", "content": "" if said["content"] else None, "refusal": None}
-    for field in ("content", "refusal"):
+    if begun is None:
+        yield {"role": "assistant", "content": "" if said["content"] else None, "refusal": None}
+    for field, after in (("content", begun or 0), ("refusal", 0)):
         text = said[field]
         if isinstance(text, str):
-            for piece in pieces(text):
+            for piece in pieces(text[after:]):
                 yield {field: piece}
     calls = [part for part in outcome.parts if isinstance(part, ToolCall)] if not outcome.refusal else []
     for index, part in enumerate(calls):

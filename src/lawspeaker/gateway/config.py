@@ -9,6 +9,8 @@
     timeout: 60                  # seconds for each call of a model
     budget: 30                   # seconds for each assessment; what is not judged by then is inconclusive
     shadow: true                 # judge and record, change nothing
+    stream: window               # let streams flow as they are decided; default: hold
+    retain: 4096                 # characters kept back at most; default: all that are undecided
     waivers:                     # what does not decide for a while
       - principle: pinned-modules
         scope: [answer]
@@ -26,6 +28,7 @@ from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.streams import StreamPlan
 from lawspeaker.checks.waivers import Waiver
 from lawspeaker.constitution import read
 from lawspeaker.constitution.compose import combine
@@ -34,9 +37,11 @@ from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.constitution.source import Node, Place
 from lawspeaker.errors import ConstitutionError
+from lawspeaker.gateway.streams import read_stream
 from lawspeaker.gateway.waivers import read_waivers
 
-_ROUTE: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "budget", "shadow", "waivers")
+_MODELS: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "budget")
+_ROUTE: Final = (*_MODELS, "shadow", "waivers", "stream", "retain")
 Kinds = Mapping[str, CheckKind]
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 
@@ -55,6 +60,7 @@ class RouteConfig(msgspec.Struct, frozen=True):
     waivers: tuple[Waiver, ...]
     places: dict[str, Place]
     budget: float = 30.0
+    flowing: StreamPlan | None = None
 
 
 def read_routes(nodes: Sequence[Node], path: Path, kinds: Kinds) -> dict[str, RouteConfig]:
@@ -75,6 +81,7 @@ def _route(node: Node, path: Path, kinds: Kinds) -> RouteConfig:
         raise found["name"].place.error("a route's name is up to 128 letters, digits and the signs . _ : / -")
     model = read.text(found["model"])
     law = _law(found["constitution"], path.parent, kinds)
+    shadow = read.flag(found["shadow"]) if "shadow" in found else False
     return RouteConfig(
         name,
         law,
@@ -83,10 +90,11 @@ def _route(node: Node, path: Path, kinds: Kinds) -> RouteConfig:
         read.text(found["judge"]) if "judge" in found else None,
         int(number(found["rounds"], 0, 8, whole=True)) if "rounds" in found else 2,
         number(found["timeout"], 0.1, 3600) if "timeout" in found else 60.0,
-        read.flag(found["shadow"]) if "shadow" in found else False,
+        shadow,
         read_waivers(found["waivers"], law) if "waivers" in found else (),
         {field: value.place for field, value in found.items()},
         number(found["budget"], 0.1, 600) if "budget" in found else 30.0,
+        read_stream(found, law, shadow=shadow),
     )
 
 

@@ -1,13 +1,14 @@
 """Access keys at the gateway: a key becomes a client, and what its answers take is counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
 from lawspeaker.access import AccessError, Key, Keyring
 from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message
 from lawspeaker.gateway.fault import RequestError
 from lawspeaker.gateway.routes import Authenticate, Client, Headers, Spend, bearer
-from lawspeaker.models.base import PLAIN, Completion, Model, Sampling, Terms
+from lawspeaker.models.base import PLAIN, Completion, Model, Sampling, Terms, streamed
 
 
 def by_key(keyring: Keyring) -> Authenticate:
@@ -57,6 +58,24 @@ class Metered:
         said = await self._model.complete(messages, sampling, terms)
         self._count(said)
         return said
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
+    ) -> AsyncGenerator[str | Completion, None]:
+        """A stream that is broken off says nothing of its tokens: one is counted for every four characters."""
+        heard, told = 0, False
+        try:
+            async with aclosing(streamed(self._model, messages, sampling, terms)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Completion):
+                        told = True
+                        self._count(piece)
+                    else:
+                        heard += len(piece)
+                    yield piece
+        finally:
+            if not told:
+                self._spend(heard // 4)
 
     async def complete_many(
         self, prompts: Sequence[Sequence[Message]], samplings: Sequence[Sampling]

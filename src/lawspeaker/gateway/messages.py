@@ -154,14 +154,8 @@ class Messages:
         message = _message(id, asked, outcome, _blocks(outcome))
         return msgspec.json.encode({**message, **_ended(outcome)})
 
-    def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
-        outcome = outcomes[0]
-        blocks = _blocks(outcome)  # before the first event: what cannot be said in this form begins no stream
-        yield _event("message_start", message=_message(id, asked, outcome, []))
-        for index, block in enumerate(blocks):
-            yield from _block_events(index, block)
-        yield _event("message_delta", delta=_ended(outcome), usage={"output_tokens": outcome.usage.output_tokens})
-        yield _event("message_stop")
+    def writer(self, id: str, created: int, asked: Asked) -> "_Writer":
+        return _Writer(id, asked)
 
     def ping(self) -> bytes:
         return _event("ping")
@@ -171,6 +165,39 @@ class Messages:
 
     def stream_error(self, error: RequestError, id: str) -> bytes:
         return b"event: error\ndata: " + msgspec.json.encode(_fault(error, id)) + b"\n\n"
+
+
+class _Writer:
+    """See `Writer`. Words that come early are the first block; a refusal after them is one of its own."""
+
+    def __init__(self, id: str, asked: Asked) -> None:
+        self._id, self._asked = id, asked
+        self._said = 0
+
+    def text(self, index: int, text: str) -> bytes:
+        begun = b"" if self._said else self._start(Outcome()) + _block_start(0, {"type": "text", "text": ""})
+        self._said += len(text)
+        return begun + _text_delta(0, text)
+
+    def finish(self, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
+        outcome = outcomes[0]
+        blocks = _blocks(outcome)  # before the first event: what cannot be said in this form begins no stream
+        at = 0
+        if not self._said:
+            yield self._start(outcome)
+        else:
+            if not outcome.refusal:
+                yield from (_text_delta(0, piece) for piece in pieces(blocks.pop(0)["text"][self._said :]))
+            yield _event("content_block_stop", index=0)
+            at = 1
+        for index, block in enumerate(blocks, at):
+            yield from _block_events(index, block)
+        usage = {"input_tokens": outcome.usage.input_tokens, "output_tokens": outcome.usage.output_tokens}
+        yield _event("message_delta", delta=_ended(outcome), usage=usage)
+        yield _event("message_stop")
+
+    def _start(self, outcome: Outcome) -> bytes:
+        return _event("message_start", message=_message(self._id, self._asked, outcome, []))
 
 
 def count(body: bytes) -> tuple[Asked, bytes]:
@@ -261,24 +288,31 @@ def _block(part: Text | ToolCall | Reasoning) -> dict[str, Any]:
 
 def _block_events(index: int, block: Mapping[str, Any]) -> Iterator[bytes]:
     if block["type"] == "text":
-        yield _event("content_block_start", index=index, content_block={"type": "text", "text": ""})
-        for piece in pieces(block["text"]):
-            yield _event("content_block_delta", index=index, delta={"type": "text_delta", "text": piece})
+        yield _block_start(index, {"type": "text", "text": ""})
+        yield from (_text_delta(index, piece) for piece in pieces(block["text"]))
     elif block["type"] == "thinking":
-        yield _event("content_block_start", index=index, content_block={**block, "thinking": "", "signature": ""})
+        yield _block_start(index, {**block, "thinking": "", "signature": ""})
         for piece in pieces(block["thinking"]):
             yield _event("content_block_delta", index=index, delta={"type": "thinking_delta", "thinking": piece})
         delta = {"type": "signature_delta", "signature": block["signature"]}
         yield _event("content_block_delta", index=index, delta=delta)
     elif block["type"] == "redacted_thinking":
-        yield _event("content_block_start", index=index, content_block=block)
+        yield _block_start(index, block)
     else:
-        yield _event("content_block_start", index=index, content_block={**block, "input": {}})
+        yield _block_start(index, {**block, "input": {}})
         given = msgspec.json.encode(block["input"]).decode()
         for at in range(0, len(given), PIECE):
             delta = {"type": "input_json_delta", "partial_json": given[at : at + PIECE]}
             yield _event("content_block_delta", index=index, delta=delta)
     yield _event("content_block_stop", index=index)
+
+
+def _block_start(index: int, block: Mapping[str, Any]) -> bytes:
+    return _event("content_block_start", index=index, content_block=block)
+
+
+def _text_delta(index: int, text: str) -> bytes:
+    return _event("content_block_delta", index=index, delta={"type": "text_delta", "text": text})
 
 
 def _message(id: str, asked: Asked, outcome: Outcome, content: list[dict[str, Any]]) -> dict[str, Any]:

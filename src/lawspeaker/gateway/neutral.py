@@ -56,6 +56,19 @@ def pieces(text: str) -> Iterator[str]:
     return (text[at : at + PIECE] for at in range(0, len(text), PIECE))
 
 
+class Writer(Protocol):
+    """One answer as a stream of one protocol's events."""
+
+    def text(self, index: int, text: str) -> bytes:
+        """More words of the choice `index`, as they come."""
+        ...
+
+    def finish(self, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
+        """What is left to say of each choice, up to the stream's end. An answer whose words all come here is one that
+        was held."""
+        ...
+
+
 class Surface(Protocol):
     """One protocol's way of asking and answering."""
 
@@ -73,9 +86,7 @@ class Surface(Protocol):
 
     def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes: ...
 
-    def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
-        """The same answer as a stream of this protocol."""
-        ...
+    def writer(self, id: str, created: int, asked: Asked) -> Writer: ...
 
     def ping(self) -> bytes:
         """What keeps a stream open while its answer is held."""

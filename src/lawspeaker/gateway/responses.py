@@ -5,6 +5,7 @@ audit log; history that lies elsewhere (`conversation`, stored prompts) would co
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -152,11 +153,8 @@ class Responses:
     def answer(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> bytes:
         return msgspec.json.encode(_response(id, created, asked, outcomes[0]))
 
-    def events(self, id: str, created: int, asked: Asked, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
-        whole = _response(id, created, asked, outcomes[0])
-        begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
-        for number, event in enumerate(_story(begun, whole)):
-            yield _frame({**event, "sequence_number": number})
+    def writer(self, id: str, created: int, asked: Asked) -> "_Writer":
+        return _Writer(id, created, asked)
 
     def ping(self) -> bytes:
         return b": held\n\n"
@@ -168,6 +166,42 @@ class Responses:
     def stream_error(self, error: RequestError, id: str) -> bytes:
         fault = {"type": "error", "code": error.code or KINDS[error.status][0], "message": str(error)}
         return _frame({**fault, "param": error.param, "sequence_number": 0})
+
+
+class _Writer:
+    """See `Writer`. Words that come early are the first part of the first item; a refusal after them is its second."""
+
+    def __init__(self, id: str, created: int, asked: Asked) -> None:
+        self._id, self._created, self._asked = id, created, asked
+        self._said: list[str] = []
+        self._number = 0
+
+    def text(self, index: int, text: str) -> bytes:
+        begun: list[dict[str, Any]] = []
+        if not self._said:
+            outcome = Outcome((Text(text),))
+            whole = _response(self._id, self._created, self._asked, outcome)
+            story = _story(_begun(whole), whole, None)
+            begun = list(islice(story, 4))  # up to where the part's words begin
+        self._said.append(text)
+        delta = {"output_index": 0, "item_id": f"msg_{self._id}", "content_index": 0, "delta": text, "logprobs": []}
+        return b"".join(map(self._frame, [*begun, {"type": "response.output_text.delta", **delta}]))
+
+    def finish(self, outcomes: Sequence[Outcome]) -> Iterator[bytes]:
+        outcome = outcomes[0]
+        whole = _response(self._id, self._created, self._asked, outcome)
+        said = "".join(self._said)
+        if outcome.refusal and said:
+            words = {"type": "output_text", "text": said, "annotations": [], "logprobs": []}
+            item = whole["output"][0]
+            whole["output"] = [{**item, "status": "incomplete", "content": [words, *item["content"]]}]
+            whole |= {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+        for event in _story(_begun(whole), whole, len(said) if said else None):
+            yield self._frame(event)
+
+    def _frame(self, event: dict[str, Any]) -> bytes:
+        self._number += 1
+        return _frame({**event, "sequence_number": self._number - 1})
 
 
 def _terms(request: _Request) -> Terms:
@@ -265,18 +299,26 @@ def _spoken(id: str, content: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "message", "id": f"msg_{id}", "status": "completed", "role": "assistant", "content": content}
 
 
-def _story(begun: dict[str, Any], whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The events of a response, in order, without their numbers."""
-    yield {"type": "response.created", "response": begun}
-    yield {"type": "response.in_progress", "response": begun}
+def _begun(whole: dict[str, Any]) -> dict[str, Any]:
+    return {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+
+
+def _story(begun: dict[str, Any], whole: dict[str, Any], said: int | None) -> Iterator[dict[str, Any]]:
+    """The events of a response, in order, without their numbers: those that are left once `said` characters of the
+    first item have been said."""
+    if said is None:
+        yield {"type": "response.created", "response": begun}
+        yield {"type": "response.in_progress", "response": begun}
     for index, item in enumerate(whole["output"]):
+        after = said if index == 0 else None
         emptied: dict[str, Any] = {"content": []} if item["type"] == "message" else {"arguments": ""}
         of = {"output_index": index}
-        yield {"type": "response.output_item.added", **of, "item": {**item, **emptied, "status": "in_progress"}}
+        if after is None:
+            yield {"type": "response.output_item.added", **of, "item": {**item, **emptied, "status": "in_progress"}}
         of["item_id"] = item["id"]
         if item["type"] == "message":
             for at, part in enumerate(item["content"]):
-                yield from _part_story(part, {**of, "content_index": at})
+                yield from _part_story(part, {**of, "content_index": at}, after if at == 0 else None)
         else:
             for piece in pieces(item["arguments"]):
                 yield {"type": "response.function_call_arguments.delta", **of, "delta": piece}
@@ -286,12 +328,13 @@ def _story(begun: dict[str, Any], whole: dict[str, Any]) -> Iterator[dict[str, A
     yield {"type": f"response.{whole['status']}", "response": whole}
 
 
-def _part_story(part: dict[str, Any], of: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _part_story(part: dict[str, Any], of: dict[str, Any], said: int | None) -> Iterator[dict[str, Any]]:
     field = "text" if part["type"] == "output_text" else "refusal"
     more: dict[str, Any] = {"logprobs": []} if field == "text" else {}
-    yield {"type": "response.content_part.added", **of, "part": {**part, field: ""}}
+    if said is None:
+        yield {"type": "response.content_part.added", **of, "part": {**part, field: ""}}
     kind = f"response.{part['type']}"
-    for piece in pieces(part[field]):
+    for piece in pieces(part[field][said or 0 :]):
         yield {"type": f"{kind}.delta", **of, "delta": piece, **more}
     yield {"type": f"{kind}.done", **of, field: part[field], **more}
     yield {"type": "response.content_part.done", **of, "part": part}

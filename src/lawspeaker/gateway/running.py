@@ -106,4 +106,5 @@ def _governor(route: RouteConfig, opened: dict[str, Model], log: AsyncLog) -> Go
         budget=route.budget,
         shadow=route.shadow,
         waivers=route.waivers,
+        flowing=route.flowing,
     )

@@ -5,7 +5,8 @@ alternate, so that what one side says in a row becomes one turn. Thinking that i
 came, and only to it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from lawspeaker.exchange import Message, Part, Reasoning, Text, ToolCall, ToolRe
 from lawspeaker.models.base import PLAIN, Completion, Finish, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
-from lawspeaker.models.wire import CONNECTIONS, NotTakenError, Wire
+from lawspeaker.models.wire import CONNECTIONS, Fault, NotTakenError, Wire
 
 _VERSION: Final = "2023-06-01"
 _OPTIONAL: Final = frozenset({"temperature"})
@@ -54,6 +55,74 @@ class _Reply(msgspec.Struct):
     usage: _Used | None = None
 
 
+class _Delta(msgspec.Struct):
+    text: str = ""
+    partial_json: str = ""
+    thinking: str = ""
+    signature: str = ""
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+
+
+class _Event(msgspec.Struct):
+    """One event of a stream: which fields it has goes by its type."""
+
+    type: str
+    index: int = 0
+    delta: _Delta | None = None
+    content_block: _Block | None = None
+    message: "_Begun | None" = None
+    usage: _Used | None = None
+    error: Fault | None = None
+
+
+class _Begun(msgspec.Struct):
+    usage: _Used | None = None
+
+
+class _Heard:
+    """A stream's reply, put together. Words that come after a thought are told at the end: it goes before them."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, tuple[_Block, list[str]]] = {}  # index -> as it is, and what came since
+        self._stop: str | None = None
+        self._sequence: str | None = None
+        self._thought = False
+        self._used = _Used()
+        self.ended = False
+
+    def take(self, event: _Event) -> str:
+        """What `event` adds to the words."""
+        match event:
+            case _Event(type="message_start", message=_Begun(usage=_Used() as used)):
+                self._used = used
+            case _Event(type="content_block_start", content_block=_Block() as block):
+                self._blocks[event.index] = (block, [block.text + block.thinking])
+                self._thought = self._thought or block.type in _THOUGHT
+                return block.text if block.type == "text" and not self._thought else ""
+            case _Event(type="content_block_delta", delta=_Delta() as delta) if event.index in self._blocks:
+                block, pieces = self._blocks[event.index]
+                pieces.append(delta.text + delta.partial_json + delta.thinking)
+                if delta.signature:
+                    block = msgspec.structs.replace(block, signature=block.signature + delta.signature)
+                    self._blocks[event.index] = (block, pieces)
+                return delta.text if block.type == "text" and not self._thought else ""
+            case _Event(type="message_delta", delta=_Delta() as delta):
+                self._stop, self._sequence = delta.stop_reason, delta.stop_sequence
+                self._used = msgspec.structs.replace(self._used, output_tokens=(event.usage or _Used()).output_tokens)
+            case _Event(type="message_stop"):
+                self.ended = True
+        return ""
+
+    def reply(self) -> _Reply:
+        content = []
+        for block, pieces in self._blocks.values():
+            said = "".join(pieces)
+            given = msgspec.Raw(said.encode()) if block.type == "tool_use" and said else block.input
+            content.append(msgspec.structs.replace(block, text=said, thinking=said, input=given))
+        return _Reply(content, self._stop, self._sequence, self._used)
+
+
 class Anthropic(Remote):
     """A model behind `POST <base>/messages`."""
 
@@ -65,6 +134,34 @@ class Anthropic(Remote):
         super().__init__(wire, {"base": base, "model": model})
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
+        fixed, wanted = self._question(messages, sampling, terms)
+        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
+        return self._completion(reply, sampling)
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
+    ) -> AsyncGenerator[str | Completion, None]:
+        fixed, wanted = self._question(messages, sampling, terms)
+        heard, fixed["stream"] = _Heard(), True
+        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, _terms(terms))) as together:
+            async for events in together:
+                words = "".join(self._heard(heard, data) for data in events)
+                if words:
+                    yield words
+        if not heard.ended:
+            raise self._wire.broken()
+        yield self._completion(heard.reply(), sampling)
+
+    def _heard(self, heard: _Heard, data: bytes) -> str:
+        event = self._wire.decode(data, _Event)
+        if event.error is not None:
+            raise self._wire.failed(event.error.message)
+        return heard.take(event)
+
+    def _question(
+        self, messages: Sequence[Message], sampling: Sampling, terms: Terms
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        """What is asked, and the parameters that a model may not take."""
         system = "\n\n".join(m.text for m in ready(messages) if m.role == "system" and m.text)
         fixed: dict[str, object] = {"model": self._model, "messages": _turns(messages)}
         fixed["max_tokens"] = sampling.max_tokens
@@ -72,9 +169,8 @@ class Anthropic(Remote):
             fixed["system"] = system
         if terms.tools:
             fixed["tools"] = [_tool(tool) for tool in terms.tools]
-        wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
-        return self._completion(reply, sampling)
+        wanted: dict[str, object] = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
+        return fixed, wanted
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         text = "".join(block.text for block in reply.content if block.type == "text")

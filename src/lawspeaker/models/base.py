@@ -1,7 +1,8 @@
 """Who can speak: the interface to every model."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal, Protocol
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -161,3 +162,27 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A model that tells its words as they come."""
+
+    def stream(
+        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
+    ) -> AsyncGenerator[str | Completion, None]:
+        """The words of the next turn as they come, and at the end all of it as `complete` would have given it.
+        `sampling.timeout` bounds the wait for the first words and for each further ones. Raises `ModelError`."""
+        ...
+
+
+async def streamed(
+    model: Model, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
+) -> AsyncGenerator[str | Completion, None]:
+    """The next turn of any model as a stream; one that does not tell its words early says them all at the end."""
+    if isinstance(model, Streaming):
+        async with aclosing(model.stream(messages, sampling, terms)) as pieces:
+            async for piece in pieces:
+                yield piece
+    else:
+        yield await model.complete(messages, sampling, terms)

@@ -4,7 +4,8 @@ Wire format: https://platform.openai.com/docs/api-reference/chat. Few fields are
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -15,10 +16,10 @@ from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Te
 from lawspeaker.models.embeddings import Embedding, Vectors
 from lawspeaker.models.remote import Remote
 from lawspeaker.models.turns import ready
-from lawspeaker.models.wire import CONNECTIONS, NotTakenError, Wire
+from lawspeaker.models.wire import CONNECTIONS, Fault, NotTakenError, Wire
 
 _LIKELIHOODS: Final = {"logprobs": True, "top_logprobs": 20}
-_OPTIONAL: Final = frozenset({"temperature", "seed", *_LIKELIHOODS})
+_OPTIONAL: Final = frozenset({"temperature", "seed", "stream_options", *_LIKELIHOODS})
 # fields of `Terms` that the wire format calls by the same name
 _SAME: Final = ("top_p", "frequency_penalty", "presence_penalty", "verbosity")
 
@@ -69,6 +70,77 @@ class _Reply(msgspec.Struct):
     usage: _Used | None = None
 
 
+class _Piece(msgspec.Struct):
+    """One event of a stream."""
+
+    choices: list["_Delta"] = []
+    usage: _Used | None = None
+    error: Fault | str | None = None
+
+
+class _Delta(msgspec.Struct):
+    delta: "_Words | None" = None
+    index: int = 0
+    finish_reason: str | None = None
+
+
+class _FunctionPiece(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _CallPiece(msgspec.Struct):
+    index: int = 0
+    id: str | None = None
+    function: _FunctionPiece | None = None
+
+
+class _Words(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_CallPiece] | None = None
+
+
+class _Heard:
+    """A stream's reply, put together."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+        self._refusal = ""
+        self._calls: dict[int, list[str]] = {}  # index -> id, name, arguments
+        self._finish: str | None = None
+        self._used: _Used | None = None
+        self.ended = False
+
+    def take(self, piece: _Piece) -> str:
+        """What `piece` adds to the words."""
+        self._used = piece.usage or self._used
+        words = ""
+        for choice in piece.choices:
+            if choice.index == 0:
+                words += self._add(choice.delta or _Words())
+                self._finish = choice.finish_reason or self._finish
+                self.ended = self.ended or choice.finish_reason is not None
+        return words
+
+    def _add(self, said: _Words) -> str:
+        self._refusal += said.refusal or ""
+        for call in said.tool_calls or ():
+            known = self._calls.setdefault(call.index, ["", "", ""])
+            named = call.function or _FunctionPiece()
+            known[0] = known[0] or call.id or ""
+            known[1] = known[1] or named.name or ""
+            known[2] += named.arguments or ""
+        if said.content:
+            self._words.append(said.content)
+        return said.content or ""
+
+    def reply(self) -> _Reply:
+        calls = [_Call(_Function(name, given), id) for id, name, given in self._calls.values()]
+        said = _Said("".join(self._words) or None, self._refusal or None, calls or None)
+        return _Reply([_Choice(said, self._finish)], self._used)
+
+
 class OpenAICompatible(Remote):
     """A model behind `POST <base>/chat/completions`.
 
@@ -96,7 +168,34 @@ class OpenAICompatible(Remote):
         self._limit = "max_completion_tokens" if reasons else "max_tokens"
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
-        reply = await self._ask(messages, sampling, terms.tools, _terms(terms))
+        return self._completion(await self._ask(messages, sampling, terms.tools, _terms(terms)), sampling)
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
+    ) -> AsyncGenerator[str | Completion, None]:
+        """A refusal is told at the end: it is an answer of its own."""
+        fixed, wanted = self._question(messages, sampling, terms.tools)
+        fixed["stream"], wanted["stream_options"] = True, {"include_usage": True}
+        heard = _Heard()
+        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, _terms(terms))) as together:
+            async for events in together:
+                words = "".join(self._heard(heard, data) for data in events)
+                if words:
+                    yield words
+        if not heard.ended:
+            raise self._wire.broken()
+        yield self._completion(heard.reply(), sampling)
+
+    def _heard(self, heard: _Heard, data: bytes) -> str:
+        if data == b"[DONE]":
+            heard.ended = True
+            return ""
+        piece = self._wire.decode(data, _Piece)
+        if piece.error is not None:
+            raise self._wire.failed(piece.error if isinstance(piece.error, str) else piece.error.message)
+        return heard.take(piece)
+
+    def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         choice, used = reply.choices[0], reply.usage or _Used()
         said, finish = choice.message, choice.finish_reason
         text = said.content or said.refusal or ""
@@ -132,6 +231,16 @@ class OpenAICompatible(Remote):
         self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool], needed: Mapping[str, object]
     ) -> _Reply:
         """The reply, which has a choice."""
+        fixed, wanted = self._question(messages, sampling, tools)
+        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, needed), _Reply)
+        if not reply.choices:
+            raise ModelError(f"{self.name}: {self._wire.url} answered without a choice; try again")
+        return reply
+
+    def _question(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        """What is asked, and the parameters that a model may not take."""
         fixed: dict[str, object] = {"model": self._model, "messages": list(_turns(messages))}
         if tools:
             fixed["tools"] = [_tool(tool) for tool in tools]
@@ -141,10 +250,7 @@ class OpenAICompatible(Remote):
             wanted["temperature"] = sampling.temperature
         if sampling.seed is not None:
             wanted["seed"] = sampling.seed
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, needed), _Reply)
-        if not reply.choices:
-            raise ModelError(f"{self.name}: {self._wire.url} answered without a choice; try again")
-        return reply
+        return fixed, wanted
 
 
 def _turns(messages: Sequence[Message]) -> Iterator[dict[str, object]]:

@@ -4,12 +4,12 @@ Wire format: https://platform.openai.com/docs/api-reference/responses. Nothing i
 every turn is sent each time. Probabilities are not asked for: reasoning models tell none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
 
-from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, ToolCall, ToolResult
 from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Terms, Tool, Usage
 from lawspeaker.models.remote import Remote
@@ -49,6 +49,20 @@ class _Reply(msgspec.Struct):
     usage: Usage | None = None
 
 
+class _Event(msgspec.Struct):
+    """One event of a stream: which fields it has goes by its type."""
+
+    type: str
+    item_id: str = ""
+    content_index: int = 0
+    delta: object = ""
+    message: str = ""
+    response: msgspec.Raw = msgspec.Raw(b"")
+
+
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
 class OpenAIResponses(Remote):
     """A model behind `POST <base>/responses`."""
 
@@ -62,18 +76,50 @@ class OpenAIResponses(Remote):
         super().__init__(wire, {"base": base, "model": model, "form": "responses"})
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
+        fixed, wanted = self._question(messages, sampling, terms)
+        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
+        return self._completion(reply, sampling)
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
+    ) -> AsyncGenerator[str | Completion, None]:
+        """A refusal is told at the end: it is an answer of its own."""
+        fixed, wanted = self._question(messages, sampling, terms)
+        fixed["stream"] = True
+        place, reply = ("", 0), None
+        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, _terms(terms))) as together:
+            async for events in together:
+                words = ""
+                for data in events:
+                    event = self._wire.decode(data, _Event)
+                    if event.type == "response.output_text.delta":
+                        here = (event.item_id, event.content_index)
+                        words += ("\n" if place[0] and here != place else "") + str(event.delta)
+                        place = here
+                    elif event.type == "error":
+                        raise self._wire.failed(event.message)
+                    elif event.type in _ENDS:
+                        reply = self._wire.decode(bytes(event.response), _Reply)
+                if words:
+                    yield words
+        if reply is None:
+            raise self._wire.broken()
+        yield self._completion(reply, sampling)
+
+    def _question(
+        self, messages: Sequence[Message], sampling: Sampling, terms: Terms
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        """What is asked, and the parameters that a model may not take."""
         fixed: dict[str, object] = {"model": self._model, "input": list(_items(messages)), "store": False}
         fixed["max_output_tokens"] = sampling.max_tokens
         if terms.tools:
             fixed["tools"] = [_tool(tool) for tool in terms.tools]
-        wanted = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
-        return self._completion(reply, sampling)
+        wanted: dict[str, object] = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
+        return fixed, wanted
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         if reply.status == "failed" or reply.error is not None:
-            words = self._wire.clean(reply.error.message if reply.error else "") or "it does not say why"
-            raise ModelError(f"{self.name}: {self._wire.url} failed: {words}; try again later")
+            raise self._wire.failed(reply.error.message if reply.error else "")
         pieces = [piece for item in reply.output if item.type == "message" for piece in item.content or ()]
         text = "\n".join(piece.text or piece.refusal for piece in pieces)
         calls = tuple(ToolCall(i.name, i.arguments, i.call_id) for i in reply.output if i.type == "function_call")

@@ -10,16 +10,19 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import Mapping
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, closing, contextmanager
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import aiohttp
 import msgspec
 
 from lawspeaker.errors import ModelError, RejectedError
+from lawspeaker.models.sse import Events
 
 CONNECTIONS: Final = 100  # at the same time to one server; who asks beyond waits, within its own time-out
 _MAX_REPLY: Final = 8 * 1024 * 1024  # bytes: far beyond any answer, and no way to fill the memory
+_MAX_EVENTS: Final = 128 * 1024 * 1024  # bytes of such a reply as events, of which each names the model again
 _MAX_WORDS: Final = 200  # characters of a server's own in an error message
 _TRIES: Final = 3
 _PAUSE: Final = 0.5  # seconds before the second try at most; doubled for each further one
@@ -43,6 +46,15 @@ class Fault(msgspec.Struct):
 
 class _Refusal(msgspec.Struct):
     error: Fault | str
+
+
+class _Answer(NamedTuple, Generic[_T]):
+    """Status and body of what a server answers, the seconds that it wants waited, and the reply if it is one."""
+
+    status: int
+    data: bytes
+    wait: float | None
+    reply: _T | None
 
 
 class NotTakenError(RejectedError):
@@ -91,29 +103,39 @@ class Wire:
         `timeout`. Raises `NotTakenError` where that is one of `needed`, `RejectedError` where the server finds
         something else wrong with the request, and `ModelError` for everything else.
         """
-        for gone in self.left_out.intersection(needed):
-            raise NotTakenError(f"{self.name}: the model takes no {gone}", gone)
-        tried: set[str] = set()
-        until = asyncio.get_running_loop().time() + timeout
-        try:
+        with self._failing(timeout):
             async with asyncio.timeout(timeout):
-                while True:
-                    body = self._taken({**parameters, **needed})
-                    status, data = await self._post({**fixed, **body}, until)
-                    refused = self._not_taken(_fault(data), body, needed) if status in _REFUSALS else None
-                    if refused and refused in needed:
-                        if refused in self._optional:
-                            self.left_out.add(refused)
-                        raise NotTakenError(f"{self.name}: the model takes no {refused}", refused)
-                    if refused is None or refused in tried or not self._leave_out(refused, tried):
-                        return self._accepted(status, data)
-        except TimeoutError:
-            raise ModelError(
-                f"{self.name}: no answer from {self.url} within {timeout:g} s; allow it more time or try later"
-            ) from None
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host that no DNS can carry
-            what = self.clean(str(error)) or type(error).__name__
-            raise ModelError(f"{self.name}: {what}; is a model served at {self.url}?") from None
+                return await self._answered(fixed, parameters, needed, timeout, self._once)
+
+    async def events(
+        self,
+        fixed: Mapping[str, object],
+        parameters: Mapping[str, object],
+        timeout: float,
+        needed: Mapping[str, object],
+    ) -> AsyncGenerator[list[bytes], None]:
+        """The data of the events with which the server answers, as many at a time as came together. `timeout` holds
+        for the first and for each further wait. Else as `ask`."""
+        with self._failing(timeout):
+            async with asyncio.timeout(timeout):
+                response = await self._answered(fixed, parameters, needed, timeout, self._begun)
+            with closing(response):
+                if response.content_type != "text/event-stream":
+                    words = "does not answer in events; hold the streams of this route"
+                    raise ModelError(f"{self.name}: {self.url} {words}")
+                received = Events()
+                async with aclosing(self._chunks(response, _MAX_EVENTS)) as chunks:
+                    while True:
+                        async with asyncio.timeout(timeout):
+                            chunk = await anext(chunks, None)
+                        if chunk is None:
+                            return
+                        ready = received.take(chunk)
+                        if received.waiting > self._largest:
+                            words = f"an event of {self.url} is larger than {self._largest} bytes"
+                            raise ModelError(f"{self.name}: {words}")
+                        if ready:
+                            yield ready
 
     def decode(self, data: bytes, form: type[_T]) -> _T:
         """`data` as `form`."""
@@ -130,6 +152,15 @@ class Wire:
         if spent:  # a reasoning model's reasoning counts
             why = f"its {spent} tokens were spent before it said anything; allow it more"
         return ModelError(f"{self.name}: the answer is empty ({why})")
+
+    def broken(self) -> ModelError:
+        """What is wrong with a stream that did not come to its end."""
+        return ModelError(f"{self.name}: the stream of {self.url} broke off before its end; try again")
+
+    def failed(self, words: str) -> ModelError:
+        """What is wrong where the server says so in its reply."""
+        said = self.clean(words) or "it does not say why"
+        return ModelError(f"{self.name}: {self.url} failed: {said}; try again later")
 
     async def close(self) -> None:
         if self._session is not None:
@@ -158,22 +189,77 @@ class Wire:
             self._instead = {name: _LIMITS[name], _LIMITS[name]: _LIMITS[name]}
         return True
 
-    async def _post(self, body: Mapping[str, object], until: float) -> tuple[int, bytes]:
-        """Status and body of the reply, asked for again where that may help and there is time before `until`."""
+    @contextmanager
+    def _failing(self, timeout: float) -> Iterator[None]:
+        """What may go wrong with a connection, as a `ModelError`."""
+        try:
+            yield
+        except TimeoutError:
+            raise ModelError(
+                f"{self.name}: no answer from {self.url} within {timeout:g} s; allow it more time or try later"
+            ) from None
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host that no DNS can carry
+            what = self.clean(str(error)) or type(error).__name__
+            raise ModelError(f"{self.name}: {what}; is a model served at {self.url}?") from None
+
+    async def _answered(
+        self,
+        fixed: Mapping[str, object],
+        parameters: Mapping[str, object],
+        needed: Mapping[str, object],
+        timeout: float,
+        once: Callable[[bytes], Awaitable[_Answer[_T]]],
+    ) -> _T:
+        """The reply with status 200, to the request that the model takes."""
+        for gone in self.left_out.intersection(needed):
+            raise NotTakenError(f"{self.name}: the model takes no {gone}", gone)
+        tried: set[str] = set()
+        until = asyncio.get_running_loop().time() + timeout
+        while True:
+            body = self._taken({**parameters, **needed})
+            answer = await self._post({**fixed, **body}, until, once)
+            if answer.reply is not None:
+                return answer.reply
+            refused = self._not_taken(_fault(answer.data), body, needed) if answer.status in _REFUSALS else None
+            if refused and refused in needed:
+                if refused in self._optional:
+                    self.left_out.add(refused)
+                raise NotTakenError(f"{self.name}: the model takes no {refused}", refused)
+            if refused is None or refused in tried or not self._leave_out(refused, tried):
+                raise self._rejected(answer.status, answer.data)
+
+    async def _post(
+        self, body: Mapping[str, object], until: float, once: Callable[[bytes], Awaitable[_Answer[_T]]]
+    ) -> _Answer[_T]:
+        """The answer, asked for again where that may help and there is time before `until`."""
         data = msgspec.json.encode(body)
         for tries in range(1, _TRIES + 1):
-            status, reply, wait = await self._once(data)
-            again = status in {408, 429} or status >= 500
+            answer = await once(data)
+            again = answer.status in {408, 429} or answer.status >= 500
+            wait = answer.wait
             if wait is None:
                 wait = _PAUSE * 2 ** (tries - 1) * (0.5 + random.random() / 2)
             if not again or tries == _TRIES or asyncio.get_running_loop().time() + wait >= until:
                 break
             await asyncio.sleep(wait)
-        return status, reply
+        return answer
 
-    async def _once(self, data: bytes) -> tuple[int, bytes, float | None]:
-        """Status, body, and the seconds that the server wants waited. A redirect is not followed: prompt and key are
-        for this address only."""
+    async def _once(self, data: bytes) -> _Answer[bytes]:
+        """A whole reply."""
+        with closing(await self._sent(data)) as response:
+            return await self._read(response, wanted=True)
+
+    async def _begun(self, data: bytes) -> _Answer[aiohttp.ClientResponse]:
+        """A reply with status 200 as it begins."""
+        response = await self._sent(data)
+        if response.status == 200:
+            return _Answer(200, b"", None, response)
+        with closing(response):
+            read = await self._read(response, wanted=False)
+        return _Answer(read.status, read.data, read.wait, None)
+
+    async def _sent(self, data: bytes) -> aiohttp.ClientResponse:
+        """The answer to `data`. A redirect is not followed: prompt and key are for this address only."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers={"Content-Type": "application/json", "Accept-Encoding": "gzip", **self._headers},
@@ -182,42 +268,47 @@ class Wire:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # so that the limit on a reply is on what it decompresses to
             )
-        async with self._session.post(self.url, data=data, allow_redirects=False) as response:
-            if 300 <= response.status < 400:
-                where = self.clean(response.headers.get("Location", "")) or "nowhere"
-                raise ModelError(
-                    f"{self.name}: {self.url} redirects (HTTP {response.status}) to {where}; a prompt does not follow,"
-                    " give the address that answers"
-                )
-            after = response.headers.get("Retry-After", "").strip()
-            wait = float(after) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", after) else None
-            return response.status, await self._read(response), wait
+        response = await self._session.post(self.url, data=data, allow_redirects=False)
+        if 300 <= response.status < 400:
+            response.close()
+            where = self.clean(response.headers.get("Location", "")) or "nowhere"
+            raise ModelError(
+                f"{self.name}: {self.url} redirects (HTTP {response.status}) to {where}; a prompt does not follow,"
+                " give the address that answers"
+            )
+        return response
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        """The reply's bytes, decompressed; bounded on the wire and in memory."""
+    async def _read(self, response: aiohttp.ClientResponse, *, wanted: bool) -> _Answer[bytes]:
+        """All of `response`; as the reply where it is `wanted` and has status 200."""
+        after = response.headers.get("Retry-After", "").strip()
+        wait = float(after) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", after) else None
+        data = b"".join([chunk async for chunk in self._chunks(response, self._largest)])
+        return _Answer(response.status, data, wait, data if wanted and response.status == 200 else None)
+
+    async def _chunks(self, response: aiohttp.ClientResponse, most: int) -> AsyncGenerator[bytes, None]:
+        """The reply's bytes as they come, decompressed; at most `most` of them on the wire and in memory."""
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in {"", "identity", "gzip", "x-gzip"}:
             raise ModelError(
                 f"{self.name}: {self.url} replied in the encoding {self.clean(encoding)!r}, which was not asked for"
             )
         unzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
-        data, received = bytearray(), 0
+        size = received = 0
         async for chunk in response.content.iter_chunked(65536):
             received += len(chunk)
             try:
-                data += unzip.decompress(chunk, self._largest + 1 - len(data)) if unzip else chunk
+                plain = unzip.decompress(chunk, most + 1 - size) if unzip else chunk
             except zlib.error:
                 raise ModelError(f"{self.name}: the reply of {self.url} cannot be decompressed") from None
-            if max(len(data), received) > self._largest:
-                raise ModelError(f"{self.name}: the reply of {self.url} is larger than {self._largest} bytes")
-        return bytes(data)
+            size += len(plain)
+            if max(size, received) > most:
+                raise ModelError(f"{self.name}: the reply of {self.url} is larger than {most} bytes")
+            yield plain
 
-    def _accepted(self, status: int, data: bytes) -> bytes:
-        if status == 200:
-            return data
+    def _rejected(self, status: int, data: bytes) -> ModelError:
         words = self.clean(_fault(data).message) or "no body"
         kind = RejectedError if status in _MISTAKES else ModelError
-        raise kind(f"{self.name}: HTTP {status} from {self.url}: {words}{_advice(status)}")
+        return kind(f"{self.name}: HTTP {status} from {self.url}: {words}{_advice(status)}")
 
     def clean(self, text: str) -> str:
         """A server's words for an error message: one line, nothing that controls a terminal or turns the direction of
