@@ -50,7 +50,7 @@ def resident(pid: int) -> float:
 
 
 async def measure(running: Running, seconds: float, clients: int) -> dict[str, object]:
-    data, expected = request(running.url, running.model), ANSWER[:500].encode()
+    data, expected = request(running.url, running.model, running.key), ANSWER[:500].encode()
     await load(running.url, data, expected, 1, clients)
     before, begun = cpu(running.pid) if running.pid else 0.0, time.perf_counter()
     taken, wrong = await load(running.url, data, expected, seconds, clients)

@@ -68,7 +68,7 @@ async def steady(running: Running, rate: float, seconds: float, samples: list[tu
 async def run(given: argparse.Namespace, upstream: str, folder: Path) -> dict[str, object]:
     samples: list[tuple[float, float]] = []
     with ours(*FULL, options=("--workers", str(given.workers)))(upstream, folder) as running:
-        data = request(running.url, running.model)
+        data = request(running.url, running.model, running.key)
         taken, _ = await load(running.url, data, ANSWER[:500].encode(), given.measure, 10)
         rate, seconds = len(taken) / given.measure / 2, 60 * given.minutes
         before = cpu(running.pid)

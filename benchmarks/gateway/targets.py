@@ -31,6 +31,7 @@ principles:
 """
 
 
+_MASTER = "sk-of-this-rig"  # without one it does not start
 _START = 600  # seconds; on a quiet machine the slowest takes a tenth
 
 
@@ -42,6 +43,7 @@ class Running(NamedTuple):
     model: str
     pid: int
     cold: float
+    key: str = "any"
 
 
 Target = Callable[[str, Path], "Iterator[Running]"]
@@ -116,6 +118,7 @@ def litellm(environment: Path) -> Target:
         (folder / "config.yaml").write_text(
             "model_list:\n  - model_name: tiny\n    litellm_params:\n"
             f"      {{model: openai/tiny, api_base: '{upstream}', api_key: any}}\n"
+            f"general_settings: {{master_key: {_MASTER}}}\n"
         )
         command = [str(environment / "bin" / "litellm"), "--config", "config.yaml", "--port", str(port)]
         base = f"http://127.0.0.1:{port}"
@@ -124,7 +127,7 @@ def litellm(environment: Path) -> Target:
             [*command, "--host", "127.0.0.1", "--num_workers", "1", "--telemetry", "False"],
             *(folder, f"{base}/health/liveliness", f"{base}/v1/chat/completions", "tiny", local),
         ) as running:
-            yield running
+            yield running._replace(key=_MASTER)
 
     return run
 

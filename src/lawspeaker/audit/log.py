@@ -31,7 +31,6 @@ from lawspeaker.errors import LogError
 
 _PATIENCE = 30.0
 _PAUSE = 0.02
-_CONNECTIONS = 64
 
 
 class AsyncLog(Protocol):
@@ -75,9 +74,9 @@ class Log(_Closing):
         self._may_hold = may_hold
         self._writer: Writer | None = None
         self._lock = -1
-        self._server: asyncio.Server | None = None
+        self._holder = remote.Holder(self._serve, self._state)
+        self._line = remote.Line(self._socket)
         self._joining = asyncio.Lock()
-        self._places = asyncio.Semaphore(_CONNECTIONS)
         self._closed = False
 
     @property
@@ -95,7 +94,7 @@ class Log(_Closing):
         if self._writer:
             return self._writer.failed
         try:
-            return await remote.ask_state(self._socket)
+            return await self._line.state()
         except remote.HolderGoneError:
             return "" if self._may_hold else "no process holds the audit log"  # else the next record takes its place
         except LogError as error:
@@ -112,8 +111,7 @@ class Log(_Closing):
             if self._writer:
                 return await self._writer.append(entry)
             try:
-                async with self._places:
-                    return await remote.ask(self._socket, entry)
+                return await self._line.append(entry)
             except remote.HolderGoneError as error:
                 # The record may have been written before the holder went: asked again, it is found by its id.
                 again = True
@@ -129,8 +127,8 @@ class Log(_Closing):
     async def close(self) -> None:
         """Finish what waits, stop listening, let another process be the writer."""
         self._closed = True
-        if self._server:
-            self._server.close()
+        await self._holder.close()
+        await self._line.close()
         if self._writer:
             await self._writer.close()
             self._socket.unlink(missing_ok=True)
@@ -151,7 +149,7 @@ class Log(_Closing):
                     os.close(lock)
             try:
                 with storage.errors(self._socket):
-                    self._server = await remote.serve(self._socket, self._serve, self._state)
+                    await self._holder.listen(self._socket)
             except LogError:
                 await self.close()
                 raise
