@@ -3,6 +3,7 @@
 The gold judge also looks on while the policy is trained (`watch.py`); the external one only reports.
 """
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import msgspec
 
 from lawspeaker.align.dataset import Prompt
 from lawspeaker.align.measures import Rate, rate
+from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.self_revision import Engine
 from lawspeaker.errors import InputError, ModelError
 
@@ -47,7 +49,12 @@ async def measure(
         for prompt, each in zip(some, said, strict=True):
             answers[prompt.id] = "" if isinstance(each, ModelError) else each.text.strip()
         observe(len(answers), len(prompts))
-    verdicts = judge("gold", engine.recipe.gold, prompts, answers, root)
+    return measured(engine.recipe, prompts, answers, root)
+
+
+def measured(recipe: Recipe, prompts: Sequence[Prompt], answers: dict[str, str], root: Path) -> Measured:
+    """What the gold command makes of `answers`, by the ids of `prompts`."""
+    verdicts = judge("gold", recipe.gold, prompts, answers, root)
     counts: dict[str, int] = {}
     for verdict in verdicts:
         for principle in verdict.violates:
@@ -61,6 +68,12 @@ def external(command: Sequence[str], prompts: Sequence[Prompt], answers: dict[st
     """Answers in which the external judge sees a violation."""
     verdicts = judge("external", command, prompts, answers, root)
     return rate(sum(bool(verdict.violates) for verdict in verdicts), len(verdicts))
+
+
+def require_command(role: str, words: Sequence[str]) -> None:
+    """Raises `InputError` where the judge's program is not there; whether it can judge shows when it is asked."""
+    if words[0] != "python" and shutil.which(words[0]) is None:
+        raise InputError(f"the {role} judge `{' '.join(words)}` does not start: there is no program {words[0]}")
 
 
 def judge(

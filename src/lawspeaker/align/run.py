@@ -54,6 +54,9 @@ class Run(Ground):
         watched = read_prompts(self.root / self.recipe.stop.prompts) if self.recipe.stop else ()
         self._validate((*prompts, *helpful), held_out, watched)
         await validate_examples(self.recipe, self.law)
+        gold.require_command("gold", self.recipe.gold)
+        if self.recipe.external:
+            gold.require_command("external", self.recipe.external)
         require_room(base, self.recipe, self.folder)
         lines = [prompt.line for prompt in (*prompts, *held_out, *helpful, *watched)]
         lines += [pair.line.encode() for pair in preferred]
@@ -61,7 +64,7 @@ class Run(Ground):
         await self._odds_are_told(critic)
         earlier = self._claim(lines, digests, model, critic)
         job = Job("rows", self.recipe, model, critic, earlier.run if earlier else "")
-        if self.first:
+        if self.first and not self.has("filters.json"):
             await self._fill("draft, critique, revise", job, prompts)
             if helpful:
                 await self._fill("helpful", msgspec.structs.replace(job, stage="helpful"), helpful)
@@ -71,7 +74,7 @@ class Run(Ground):
             await self.aside(lambda: self._fine_tune(base))
         tuned = f"local:{self.folder / 'sl'}"
         if self._wants_pairs:
-            if self.first:
+            if self.first and not self.has("agreement.json"):
                 await self._fill("pair and label", msgspec.structs.replace(job, stage="pairs", model=tuned), prompts)
                 await self._people(preferred)
             await self.until("agreement.json")

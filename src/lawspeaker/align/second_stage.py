@@ -14,12 +14,12 @@ from lawspeaker.align import gold, preference_model
 from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
 from lawspeaker.align.drawing import drawn_from
 from lawspeaker.align.ground import Ground
-from lawspeaker.align.policy import TRAINING, Course, step_of_last
+from lawspeaker.align.policy import TRAINING, Course, Reinforced, step_of_last
 from lawspeaker.align.preference_model import Scorer
 from lawspeaker.align.recipe import Dpo, Grpo
 from lawspeaker.align.reward import Asked, Rewards, Rollout
 from lawspeaker.align.self_revision import Engine
-from lawspeaker.align.training import Learner
+from lawspeaker.align.training import Learner, Trained
 from lawspeaker.align.watch import BEST, LOOK, Watch, Watched
 from lawspeaker.errors import InputError
 from lawspeaker.models.base import Model
@@ -33,22 +33,28 @@ async def second_stage(ground: Ground, prompts: Sequence[Prompt], open_: Callabl
     recipe = ground.recipe
     if recipe.preference and not ground.has("preference"):
         await ground.aside(lambda: _preference(ground))
-    if ground.has("policy"):
-        return
-    if recipe.policy is None:
-        _adopt(ground, ground.folder / "sl", copy=True)
-        return
-    watch = await _watch(ground, open_)
-    if isinstance(recipe.policy, Dpo):
-        await ground.aside(lambda: _prefer(ground, watch))
-    else:
-        await ground.aside(lambda: _reinforce(ground, prompts, watch))
+    if not ground.has("policy"):
+        await _policy(ground, prompts, open_)
     if ground.first:
-        kept = watch.best if watch else ground.folder / LOOK
-        _adopt(ground, kept or ground.folder / "sl", copy=not kept)
         for left in [*ground.folder.glob(f"{BEST}-*"), ground.folder / TRAINING, ground.folder / LOOK]:
             rmtree(left, ignore_errors=True)
     await ground.until("policy")
+
+
+async def _policy(ground: Ground, prompts: Sequence[Prompt], open_: Callable[[str], Model]) -> None:
+    how = ground.recipe.policy
+    if how is None:
+        _adopt(ground, ground.folder / "sl", copy=True)
+        return
+    done = "dpo.json" if isinstance(how, Dpo) else "grpo.json"
+    watch = await _watch(ground, open_, over=ground.has(done))
+    if not ground.has(done):
+        course = (
+            (lambda: _prefer(ground, watch)) if isinstance(how, Dpo) else lambda: _reinforce(ground, prompts, watch)
+        )
+        ground.write(done, await ground.aside(course))
+    kept = watch.best if watch else ground.folder / LOOK
+    _adopt(ground, kept or ground.folder / "sl", copy=not kept)
 
 
 def pairs_of(ground: Ground) -> list[Pair]:
@@ -62,8 +68,7 @@ def _adopt(ground: Ground, source: Path, copy: bool) -> None:
     if ground.first:
         fresh = ground.folder / "policy.new"
         rmtree(fresh, ignore_errors=True)
-        (copytree if copy else os.rename)(source, fresh)
-        fresh.rename(ground.folder / "policy")
+        (copytree(source, fresh) if copy else source).rename(ground.folder / "policy")
 
 
 def _preference(ground: Ground) -> None:
@@ -78,7 +83,7 @@ def _preference(ground: Ground) -> None:
     learner.save(ground.folder / "preference")
 
 
-def _prefer(ground: Ground, watch: Watch | None) -> None:
+def _prefer(ground: Ground, watch: Watch | None) -> Trained:
     how = ground.recipe.policy
     assert isinstance(how, Dpo)
     pairs = pairs_of(ground)
@@ -88,10 +93,11 @@ def _prefer(ground: Ground, watch: Watch | None) -> None:
         return watch is not None and watch.due(step, steps) and _look(watch, learner, ground.folder / LOOK, step)
 
     rows = [(p.request, p.a, p.b, p.a_better) for p in pairs]
-    ground.write("dpo.json", learner.prefer(rows, how, ground.step("soft DPO"), look))
+    trained = learner.prefer(rows, how, ground.step("soft DPO"), look)
     if watch is None:
         rmtree(ground.folder / LOOK, ignore_errors=True)
         learner.save(ground.folder / LOOK)
+    return trained
 
 
 def _look(watch: Watch, learner: Learner, at: Path, step: int) -> bool:
@@ -101,7 +107,7 @@ def _look(watch: Watch, learner: Learner, at: Path, step: int) -> bool:
     return watch.agreed(learner.accelerator, step, at)
 
 
-def _reinforce(ground: Ground, prompts: Sequence[Prompt], watch: Watch | None) -> None:
+def _reinforce(ground: Ground, prompts: Sequence[Prompt], watch: Watch | None) -> Reinforced:
     how, recipe = ground.recipe.policy, ground.recipe
     assert isinstance(how, Grpo)
     drafts = [row for row in Store(ground.folder / "rows.jsonl").read(Row) if not row.round and row.text]
@@ -114,7 +120,7 @@ def _reinforce(ground: Ground, prompts: Sequence[Prompt], watch: Watch | None) -
     keep = _keeper(ground, step_of_last(ground.folder))
     principles = drawn_from(ground.law, recipe.principles)
     rewards = Rewards(how, ground.law, principles, asked, scorer, keep)
-    ground.write("grpo.json", course.run([prompt for prompt in prompts if prompt.id in asked], rewards))
+    return course.run([prompt for prompt in prompts if prompt.id in asked], rewards)
 
 
 def _keeper(ground: Ground, step: int) -> Callable[[int, Sequence[tuple[str, str, dict[str, float]]]], None]:
@@ -147,8 +153,8 @@ def _whole_lines(path: Path) -> list[Rollout]:
     return [msgspec.json.decode(line, type=Rollout) for line in data.splitlines()]
 
 
-async def _watch(ground: Ground, open_: Callable[[str], Model]) -> Watch | None:
-    """The watch with its first look, at the fine-tuned model."""
+async def _watch(ground: Ground, open_: Callable[[str], Model], over: bool) -> Watch | None:
+    """The watch with its first look, at the fine-tuned model, or with those of a course that is `over` or goes on."""
     stop = ground.recipe.stop
     if stop is None:
         return None
@@ -168,7 +174,8 @@ async def _watch(ground: Ground, open_: Callable[[str], Model]) -> Watch | None:
     watch = Watch(stop, ground.folder, measure, lambda watched: ground.write("watch.json", watched))
     if ground.first:
         if ground.has("watch.json"):
-            watch.resume(ground.read("watch.json", Watched), step_of_last(ground.folder))
+            watched = ground.read("watch.json", Watched)
+            watch.resume(watched, watched.looks[-1].step if over else step_of_last(ground.folder))
         else:
             await ground.aside(lambda: watch.look(0, ground.folder / "sl"))
     return watch

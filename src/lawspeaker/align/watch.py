@@ -61,7 +61,7 @@ class Watch:
     @property
     def best(self) -> Path | None:
         """Where the best look's weights are; None where that is the model that the policy began as."""
-        step = best_of(self._looks).step
+        step = best_of(self._looks).step if self._looks else 0
         return self.folder / f"{BEST}-{step}" if step else None
 
     def look(self, step: int, checkpoint: Path) -> bool:
