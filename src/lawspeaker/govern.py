@@ -266,7 +266,7 @@ class Governor(msgspec.Struct, frozen=True):
         """Cut out what the law wants cut out, and look again. Structured output that a cut would break is left: what
         could not be cut is still found, and decides."""
         exchange = redact(now.exchange, now.findings, self.constitution)
-        if exchange == now.exchange or not fits(exchange.answer, terms.form):
+        if exchange == now.exchange or not await fits(exchange.answer, terms.form):
             return now
         return await self._without(exchange, now, "redact")
 

@@ -1,5 +1,6 @@
 """`previous_response_id`: a conversation goes on for the key that began it, and for nobody else."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,18 @@ import pytest
 from aiohttp import web
 
 from lawspeaker.access import Keyring
+from lawspeaker.audit.log import MemoryLog
+from lawspeaker.audit.record import new_id
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.constitution.load import load
+from lawspeaker.exchange import ask
+from lawspeaker.gateway.body import LARGEST
+from lawspeaker.gateway.fault import RequestError
+from lawspeaker.gateway.history import continued, facts
+from lawspeaker.gateway.neutral import Asked
+from lawspeaker.gateway.routes import Client
+from lawspeaker.govern import Governor
+from lawspeaker.models.scripted import Entry, Scripted
 from tests.cli.conftest import PROGRAM
 from tests.gateway.served import Served, serving
 from tests.gateway.upstream import LAW, background
@@ -149,3 +162,26 @@ def test_what_is_erased_is_gone(place: Place) -> None:
         )
         assert done.returncode == 0, done.stderr
         _not_found(client, one.id)
+
+
+def test_a_conversation_does_not_grow_without_end(tmp_path: Path) -> None:
+    head, _, _ = LAW.partition("    checks:\n")
+    (tmp_path / "law.yaml").write_text(head + "    checks:\n      - shape: {max_lines: 9}\n")
+
+    async def run() -> None:
+        async with MemoryLog() as log:
+            model = Scripted("scripted:x", "digest", [Entry(reply="yes", again=True)])
+            governor = Governor(load(str(tmp_path / "law.yaml"), kinds=KINDS), model, model, log, client="c")
+            first = Asked("m", ask("a" * (LARGEST - 100)), kept=True)
+            id = new_id()
+            await governor.govern(first.exchange, subject=id, noted=facts(first))
+            for text, fits in (("b" * 50, True), ("b" * 100, False)):
+                more = Asked("m", ask(text), previous=f"resp_{id}")
+                if fits:
+                    went = await continued(more, Client("c"), governor, log)
+                    assert [m.role for m in went.exchange.messages] == ["user", "assistant", "user"]
+                else:
+                    with pytest.raises(RequestError, match="characters"):
+                        await continued(more, Client("c"), governor, log)
+
+    asyncio.run(run())

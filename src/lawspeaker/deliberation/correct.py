@@ -94,7 +94,7 @@ class Corrector(msgspec.Struct, frozen=True):
         # Only the law and its checks may ask for a removal: a critic's words are a model's.
         removals = f"{account_of(principle, now.findings)}\n{principle.revision}"
         worse = why_not_better(now.exchange, candidate, now.findings, found, removals)
-        if not worse and not fits(candidate.answer, self.form):
+        if not worse and not await fits(candidate.answer, self.form):
             worse = "the revision is not in the form that was asked for"
         steps += [msgspec.structs.replace(revision, rejected=worse), Assessment("revision", found)]
         if worse:

@@ -4,6 +4,7 @@ What a model answers by itself is left as it is: to hold it to the form is its s
 breaks it.
 """
 
+import asyncio
 import json
 
 from lawspeaker.checks.json_schema import BeyondBoundsError, JsonSchema
@@ -11,11 +12,13 @@ from lawspeaker.constitution.kinds import SettingsError
 from lawspeaker.models.base import Form
 
 
-def fits(text: str, form: Form | None) -> bool:
+async def fits(text: str, form: Form | None) -> bool:
     """Whether `text` is JSON in `form`. A schema that asks for more than we check, or for longer than that may take,
     is taken by its kind alone: JSON, and an object where no schema says otherwise."""
-    if form is None:
-        return True
+    return form is None or await asyncio.to_thread(_fits, text, form)  # a large schema takes a while to read
+
+
+def _fits(text: str, form: Form) -> bool:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -16,7 +16,7 @@ from lawspeaker.audit.log import AsyncLog
 from lawspeaker.audit.record import Record
 from lawspeaker.errors import LogError
 from lawspeaker.exchange import Exchange, Message
-from lawspeaker.gateway.body import MOST_MESSAGES
+from lawspeaker.gateway.body import LARGEST, MOST_MESSAGES
 from lawspeaker.gateway.fault import bad
 from lawspeaker.gateway.neutral import Asked
 from lawspeaker.gateway.routes import Client
@@ -45,6 +45,8 @@ async def continued(asked: Asked, client: Client, governor: Governor, log: Async
     messages = (*now[: asked.own], *before, *now[asked.own :])
     if len(messages) > MOST_MESSAGES:
         raise bad(f"there are more than {MOST_MESSAGES} items, those before included", "previous_response_id")
+    if sum(len(part.text) for message in messages for part in message.parts) > LARGEST:
+        raise bad(f"there are more than {LARGEST} characters, those before included", "previous_response_id")
     return msgspec.structs.replace(asked, exchange=Exchange(messages))
 
 
