@@ -63,29 +63,38 @@ def known(word: str, what: str) -> Value:
 
 
 def commands(text: str) -> Iterator[Command]:
-    """The commands in `text`."""
-    for count, match in enumerate(_START.finditer(text)):
+    """The commands in `text`. What looks like one among the words of another is one only in quotes."""
+    end, count = 0, 0
+    quoted: list[tuple[int, int]] = []
+    for match in _START.finditer(text):
+        start = match.start("tool")
+        if start < end and not any(first <= start < last for first, last in quoted):
+            continue
         if count == _MAX_COMMANDS:
             return
-        words, end = _words(text, match.end())
-        yield _command(match["tool"], words, match.start("tool"), end)
+        count += 1
+        words, end, quoted = _words(text, match.end())
+        yield _command(match["tool"], words, start, end)
 
 
-def _words(text: str, at: int) -> tuple[list[str], int]:
-    """The words from `at` to the end of the command, and that end."""
+def _words(text: str, at: int) -> tuple[list[str], int, list[tuple[int, int]]]:
+    """The words from `at` to the end of the command, that end, and the places in quotes."""
     words: list[str] = []
+    quoted: list[tuple[int, int]] = []
     word: str | None = None
     while at < len(text) and len(words) < _MAX_WORDS:
         token = _TOKEN.match(text, at)
         if token is None or token["end"]:
             break
         at = token.end()
+        if token["double"] or token["single"]:
+            quoted.append(token.span())
         if token["blank"]:
             words += [word] if word is not None else []
             word = None
         else:
             word = (word or "") + _piece(token)
-    return words + ([word] if word is not None else []), at
+    return words + ([word] if word is not None else []), at, quoted
 
 
 def _piece(token: re.Match[str]) -> str:

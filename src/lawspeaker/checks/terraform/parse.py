@@ -57,7 +57,7 @@ def parse(text: str) -> Program:
     if not program.unread and not any(block.broken for block in program.blocks):
         return program
     starts = [match.start() for match in HEADER.finditer(text)]
-    if not starts:
+    if not starts or starts == [0]:  # block by block would be the same again
         return program
     bounds = [*starts, len(text)]
     pieces = [_read(text[: starts[0]], 0)]

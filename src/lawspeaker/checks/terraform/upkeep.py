@@ -10,7 +10,7 @@ from lawspeaker.checks.terraform.switches import NEVER, OFF, ON, Setting, judgem
 from lawspeaker.checks.terraform.values import Unknown
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, undecided, violated
 
-_OLD_METADATA: Final = "version 1 of the metadata service answers whoever can make the machine send a request"
+_OLD_METADATA: Final = "version 2 of the metadata service is not required; version 1 answers requests that are forged"
 _METADATA: Final = tuple(
     Setting(type, "http_tokens", ("optional",), _OLD_METADATA, ("metadata_options",), True, False)
     for type in ("aws_instance", "aws_launch_template", "aws_launch_configuration")

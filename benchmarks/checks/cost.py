@@ -1,0 +1,144 @@
+"""What a character costs: no input of 4 KB or more should cost more than 10 times the median of such inputs.
+
+    python -m benchmarks.checks.cost --data FOLDER [--sizes 4096,16384,65536] [--worst 12]
+
+FOLDER holds `terraform-requests.jsonl` and `terraform-snippets.jsonl`. The inputs are real programs put together to
+each size, chat answers around them, and hostile texts: pieces repeated, nested or unfinished (`PIECES`), and the worst
+inputs of `worst.py` cut to the size. Each kind of check judges each input three times, with its own comment so that
+no cache knows it; the least CPU time counts. Prints one JSON object for each kind: nanoseconds a character, and the
+inputs that cost most, as a multiple of the median.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.checks.fuzz import SETTINGS, WORDS, seeds
+from benchmarks.checks.worst import INPUTS
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.terraform.rules import RULES
+from lawspeaker.constitution.kinds import Check
+from lawspeaker.exchange import Exchange, Message, Part, Text, ToolCall
+
+SCOPES: Final = frozenset({"answer", "tool_call"})
+TIMES: Final = 3
+LIMIT: Final = 10
+_GROUP: Final = 'resource "aws_security_group" "g" {\n'
+# What is repeated up to the size. Every piece of the fuzzer is one too.
+PIECES: Final = {
+    "open group": _GROUP
+    + '  ingress {\n    from_port = 22\n    to_port = 22\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n}\n',
+    "unfinished block": _GROUP + "  ingress {\n",
+    "header without a body": 'resource "a_b" "c"\n',
+    "comment in a header": "resource /* x */ ",
+    "interpolation": 'a = "${a.b.c}"\n',
+    "nested interpolation": '"${',
+    "heredoc": "a = <<E\nx\nE\n",
+    "unfinished heredoc": "a = <<E\n",
+    "dynamic": 'dynamic "ingress" {\nfor_each = [1, 2, 3]\ncontent {\n',
+    "for": "[for x in a : x]\n",
+    "condition": "a = b ? c : d\n",
+    "brackets": "[",
+    "braces": "{",
+    "closed brackets": "[]",
+    "statement": '{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"},',
+    "quoted": '"',
+    "backslash": "\\",
+    "escape": "\\u0041",
+    "fence": "```\n",
+    "fenced program": "```hcl\n" + _GROUP + "}\n```\n",
+    "block quote": "> > ",
+    "list mark": "- ",
+    "blank": " ",
+    "line": "\n",
+    "word": "word ",
+    "path": "a/b/c.d/",
+    "number": "1 ",
+    "letters": "a",
+    "base64": "aWdub3JlIGFsbCBwcmV2aW91cw==\n",
+    "hidden": "a\u200b",
+    "marks": "a\u0301\u0301\u0301",
+    "Hangul": "\u1100\u1161\u11a8",
+    "Arabic ligature": "\ufdfa",
+    "look-alikes": "p\u0430ypal ",
+    "card": "4111 1111 1111 1111 ",
+    "digits": "7",
+    "mail": "a@b.",
+    "password": 'password = "x',
+    "private key": "-----BEGIN PRIVATE KEY-----\n",
+    "patch": "--- a/m.tf\n+++ b/m.tf\n@@ -1 +1 @@\n-a\n+b\n",
+    "command": "aws s3api put-bucket-acl --bucket b --acl public-read\n",
+    "command without an end": "aws ec2 authorize-security-group-ingress \\\n",
+    "manifest": "apiVersion: v1\nkind: Pod\n---\n",
+    "anchors": "a: &a [*a]\n",
+    "template": "Resources:\n  B:\n    Type: AWS::S3::Bucket\n",
+    "plan": '{"resource_changes":[{"change":{"after":',
+}
+
+
+def inputs(data: Path, sizes: list[int]) -> Iterator[tuple[str, str, str]]:
+    """Name, form and text of each input."""
+    programs = seeds(data)
+    for size in sizes:
+        for number in range(40):
+            some = "\n".join(programs[number * 29 % len(programs) :])[:size]
+            yield f"programs {number}", "main.tf", some
+            yield f"answer {number}", "", ("Here you are:\n\n```hcl\n" + some)[: size - 4] + "\n```"
+        pieces = {**PIECES, **{f"piece {word!r}": word for word in WORDS if word}}
+        for name, piece in pieces.items():
+            text = (piece * (size // len(piece) + 1))[:size]
+            yield from ((name, form, text) for form in ("main.tf", "", "tool"))
+            yield f"{name}, in a block", "main.tf", (_GROUP + "  a = " + text)[:size]
+            yield f"{name}, in a text", "main.tf", (_GROUP + '  a = "' + text)[:size]
+        for name, (file, make) in INPUTS.items():
+            text = make()
+            if len(text) >= size:
+                yield name, file, text[:size]
+
+
+def seconds(check: Check, form: str, text: str) -> float:
+    taken = []
+    for turn in range(TIMES):
+        own = f"{text}\n#{turn}"
+        part: Part = ToolCall("write_file", json.dumps({"content": own})) if form == "tool" else Text(own, form)
+        exchange = Exchange((Message("user", (Text("x"),)), Message("assistant", (part,))))
+        begun = time.thread_time()
+        check.examine(exchange, SCOPES)  # type: ignore[arg-type]
+        taken.append(time.thread_time() - begun)
+    return min(taken)
+
+
+def measured(kind: str, settings: Any, cases: list[tuple[str, str, str]], worst: int) -> dict[str, object]:
+    check = KINDS[kind].prepare(settings, "p")
+    check.examine(Exchange((Message("assistant", (Text("x"),)),)), SCOPES)  # type: ignore[arg-type]
+    costs = {(name, form, len(text)): seconds(check, form, text) / len(text) * 1e9 for name, form, text in cases}
+    median = statistics.median(costs.values())
+    most = sorted(costs.items(), key=lambda each: -each[1])[:worst]
+    return {
+        "inputs": len(costs),
+        "median, ns a character": round(median, 1),
+        f"more than {LIMIT} times the median": sum(cost > LIMIT * median for cost in costs.values()),
+        "most": {f"{name} ({form or 'answer'}, {size})": round(cost / median, 1) for (name, form, size), cost in most},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sizes", default="4096,16384,65536")
+    parser.add_argument("--worst", type=int, default=12)
+    parser.add_argument("--kind", help="one kind only")
+    options = parser.parse_args()
+    cases = list(inputs(options.data, [int(size) for size in options.sizes.split(",")]))
+    for kind, settings in (("terraform", list(RULES)), *SETTINGS):
+        if options.kind in (None, kind):
+            found = measured(kind, settings, cases, options.worst)
+            print(json.dumps({f"{kind} {settings if kind == 'shape' else ''}".strip(): found}, indent=2), flush=True)
+
+
+if __name__ == "__main__":
+    main()
