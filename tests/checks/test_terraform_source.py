@@ -255,6 +255,12 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
 def test_a_gulf_of_blanks_is_not_read() -> None:
     assert outcome("public-storage", OPEN + " " * 300 + "\n") == "inconclusive"
     assert outcome("public-storage", OPEN + "\n" * 200) == "violated"
+    # What stands beside it is.
+    for gulf in (" " * 300, '  a = "' + "${" * 100, '  a = "' + "%{ " * 100):
+        damaged = 'resource "aws_s3_bucket_acl" "c" {\n' + gulf + "\n}\n"
+        assert outcome("public-storage", damaged) == "inconclusive"
+        assert outcome("public-storage", damaged + OPEN) == "violated"
+        assert outcome("public-storage", OPEN + damaged) == "violated"
 
 
 def test_offsets_are_characters_whatever_the_text_is_made_of() -> None:

@@ -34,6 +34,8 @@ _BLOCKS: Final[Mapping[str, str]] = {
     "volumes": "volume",
     "rules": "rule",
 }
+# What says nothing of how it runs or what it may do.
+_HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
 _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # In a block of text the dashes are indented, so these always part two documents.
 _PARTING: Final = re.compile(r"(?m)^---(?:[ \t][^\n]*)?$")
@@ -65,7 +67,7 @@ def _drawn(manifest: Mapping[str, Value]) -> Iterator[tuple[str, str, Mapping[st
     items = manifest.get("items")
     for item in (manifest, *(items if isinstance(items, tuple) else ())):
         type = _TYPES.get(str(item.get("kind"))) if isinstance(item, Mapping) else None
-        if type and isinstance(item, Mapping):
+        if type and isinstance(item, Mapping) and not item.keys() <= _HEAD:
             metadata = item.get("metadata")
             name = metadata.get("name") if isinstance(metadata, Mapping) else None
             yield type, str(name or "unnamed"), {_name(key): _renamed(value) for key, value in item.items()}

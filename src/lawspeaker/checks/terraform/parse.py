@@ -21,8 +21,9 @@ from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Opa
 
 # Beyond this the parser takes seconds; no person writes such a file, and inconclusive says that it was not read.
 MAX_CHARACTERS: Final = 1_000_000
-# The parser's repair of errors takes time by the square of a run of blanks, and nobody writes such a run.
-_GULF: Final = re.compile(r"\s{300}")
+# The parser's repair of errors takes time by the square of a run of blanks, and much for every opening of a run of
+# interpolations; nobody writes such a run.
+_GULF: Final = re.compile(r"\s{300}|(?:[$%]\{\s?){100}")
 _MAX_DEPTH: Final = 20
 _LANGUAGE: Final = tree_sitter.Language(tree_sitter_hcl.language())
 # Between the words of a header: nothing that a search could divide in two ways, and comments only up to a length, so
@@ -51,7 +52,7 @@ _CODE: Final = re.compile(r'[={}"]')
 @lru_cache(maxsize=64)
 def parse(text: str) -> Program:
     """The blocks of `text`. Never raises."""
-    if len(text) > MAX_CHARACTERS or _GULF.search(text):
+    if len(text) > MAX_CHARACTERS:
         return Program((), ((0, len(text)),))
     program = _read(text, 0)
     if not program.unread and not any(block.broken for block in program.blocks):
@@ -61,7 +62,7 @@ def parse(text: str) -> Program:
         return program
     bounds = [*starts, len(text)]
     pieces = [_read(text[: starts[0]], 0)]
-    pieces += [_read(text[a:b], a) for a, b in pairwise(bounds)]
+    pieces += [_read(text[a:b].rstrip(), a) for a, b in pairwise(bounds)]
     return Program(
         tuple(block for piece in pieces for block in piece.blocks),
         tuple(place for piece in pieces for place in piece.unread),
@@ -84,6 +85,8 @@ def assignments(text: str) -> tuple[dict[str, Expression], bool]:
 
 def _read(text: str, offset: int) -> Program:
     """The top-level blocks of `text`, which stands at `offset` in the file."""
+    if _GULF.search(text):
+        return Program((), ((offset, offset + len(text)),))
     source = _one_byte_each(text)
     root = tree_sitter.Parser(_LANGUAGE).parse(source).root_node
     reader = _Reader(text, offset)
