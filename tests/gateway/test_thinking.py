@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anthropic
@@ -59,25 +60,65 @@ def answer(request: web.Request, body: dict) -> web.Response:
         blocks += [{"type": "text", "text": said or "rain"}]
     stop = "tool_use" if any(block["type"] == "tool_use" for block in blocks) else "end_turn"
     usage = {"input_tokens": 3, "output_tokens": 5}
+    if body.get("stream"):
+        return web.Response(text="".join(_events(blocks, stop)), content_type="text/event-stream")
     return web.json_response({"content": blocks, "stop_reason": stop, "usage": usage})
+
+
+def _events(blocks: list[dict], stop: str) -> Iterator[str]:
+    """The same as a stream, in pieces of a few characters."""
+
+    def event(kind: str, **fields: object) -> str:
+        return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n"
+
+    yield event("message_start", message={"role": "assistant", "usage": {"input_tokens": 3, "output_tokens": 1}})
+    for index, block in enumerate(blocks):
+        said = {"thinking": "", "signature": "", "text": "", "input": {}}
+        empty = {name: said.get(name, value) for name, value in block.items()}
+        yield event("content_block_start", index=index, content_block=empty)
+        for name in ("thinking", "text"):
+            for at in range(0, len(block.get(name, "")), 7):
+                delta = {"type": f"{name}_delta", name: block[name][at : at + 7]}
+                yield event("content_block_delta", index=index, delta=delta)
+        if "signature" in block:
+            delta = {"type": "signature_delta", "signature": block["signature"]}
+            yield event("content_block_delta", index=index, delta=delta)
+        yield event("content_block_stop", index=index)
+    yield event("message_delta", delta={"stop_reason": stop}, usage={"output_tokens": 5})
+    yield event("message_stop")
 
 
 USE = {"name": "weather", "input": {}}
 
 
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder: Path = tmp_path_factory.mktemp("thinking")
-    (folder / "house.yaml").write_text(LAW + REVISING)
+@contextmanager
+def _served(folder: Path, law: str, *options: str) -> Iterator[Served]:
+    (folder / "house.yaml").write_text(law)
     with background(answer) as base:
         key = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": base.removesuffix("/v1")}
-        with serving(folder, "--upstream", "anthropic:m", "--constitution", "house.yaml", **key) as served:
+        with serving(folder, "--upstream", "anthropic:m", "--constitution", "house.yaml", *options, **key) as served:
             yield served
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with _served(tmp_path_factory.mktemp("thinking"), LAW + REVISING) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
 def claude(up: Served) -> Iterator[anthropic.Anthropic]:
     with anthropic.Anthropic(base_url=up.base, api_key="any", timeout=20, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def flowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anthropic.Anthropic]:
+    """A client of a gateway that lets text leave while it is made; a law that revises would hold it."""
+    with (
+        _served(tmp_path_factory.mktemp("flowing"), LAW, "--stream", "window") as served,
+        anthropic.Anthropic(base_url=served.base, api_key="any", timeout=20, max_retries=0) as client,
+    ):
         yield client
 
 
@@ -93,10 +134,13 @@ def _user(text: str) -> dict:
     return {"role": "user", "content": text}
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("how", "stream"), [("claude", False), ("claude", True), ("flowing", True)])
 @pytest.mark.client("anthropic-python, Messages", feature="signed thinking through three turns")
-def test_a_conversation_with_tools_keeps_what_was_signed(claude: anthropic.Anthropic, stream: bool) -> None:
+def test_a_conversation_with_tools_keeps_what_was_signed(
+    how: str, stream: bool, request: pytest.FixtureRequest
+) -> None:
     """The upstream takes its thinking back, in its place between the other blocks, through two more turns."""
+    claude = request.getfixturevalue(how)
     turns: list = [_user("weather?")]
     said = _ask(claude, turns, stream=stream, tools=[TOOL])
     assert [block.type for block in said.content] == ["thinking", "redacted_thinking", "text", "thinking", "tool_use"]
@@ -143,6 +187,16 @@ def test_an_answer_that_was_changed_has_no_thinking(claude: anthropic.Anthropic,
     said = _ask(claude, [_user("fool?")], stream=stream)
     assert [block.type for block in said.content] == ["text"]
     assert "fool" not in said.content[0].text
+
+
+def test_thinking_is_judged_where_text_flows(flowing: anthropic.Anthropic) -> None:
+    """The words that come after a thought wait for it, and it for the verdict."""
+    said = _ask(flowing, [_user("one")], stream=True)
+    assert said.stop_reason == "refusal"
+    assert "swordfish" not in said.to_json()
+    assert "Hello" not in said.to_json()
+    said = _ask(flowing, [_user("ACC-123456")], stream=True)
+    assert ([block.type for block in said.content], said.content[0].text) == (["text"], "[redacted: no-number]")
 
 
 def test_other_surfaces_show_no_thinking(up: Served) -> None:
