@@ -45,10 +45,11 @@ class ToolCall(
 class ToolResult(
     msgspec.Struct, frozen=True, tag="tool_result", tag_field="type", omit_defaults=True, forbid_unknown_fields=True
 ):
-    """What a tool returned: untrusted text."""
+    """What a tool returned: untrusted text. `failed` where it is said to be an error."""
 
     text: str
     id: str = ""
+    failed: bool = False
 
 
 Part = Text | Reasoning | ToolCall | ToolResult

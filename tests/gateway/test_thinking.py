@@ -199,6 +199,24 @@ def test_thinking_is_judged_where_text_flows(flowing: anthropic.Anthropic) -> No
     assert ([block.type for block in said.content], said.content[0].text) == (["text"], "[redacted: no-number]")
 
 
+@pytest.mark.client("anthropic-python, Messages", feature="prompt caching and failed tools reach the vendor")
+def test_what_a_vendor_is_to_keep_and_what_failed_is_passed_on(claude: anthropic.Anthropic) -> None:
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    turns = [
+        {"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", **USE}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "no", "is_error": True}]},
+    ]
+    how = {"model": "m", "max_tokens": 9, "messages": turns, "tools": [TOOL]}
+    claude.messages.create(**how, system=[{"type": "text", "text": "be brief", "cache_control": mark}])
+    assert SEEN[-1]["cache_control"] == mark
+    assert SEEN[-1]["messages"][2]["content"][0]["is_error"] is True
+    claude.messages.create(**how)
+    assert SEEN[-1]["cache_control"] == {"type": "ephemeral"}
+    claude.messages.create(model="m", max_tokens=9, messages=[_user("hi")])
+    assert "cache_control" not in SEEN[-1]
+
+
 def test_other_surfaces_show_no_thinking(up: Served) -> None:
     with openai.OpenAI(base_url=f"{up.base}/v1", api_key="any") as client:
         said = client.chat.completions.create(model="m", messages=[_user("hello")]).choices[0].message

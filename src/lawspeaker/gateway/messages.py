@@ -16,7 +16,7 @@ from lawspeaker.gateway.fault import KINDS, RequestError, bad
 from lawspeaker.gateway.neutral import PIECE, Asked, Effort, Outcome, pieces
 from lawspeaker.models.base import Form, Terms, Thinking, Tool
 
-Cache = dict[str, Any]  # where a vendor may keep a prompt; says nothing to a model
+Cache = dict[str, Any]  # up to where a vendor is to keep the prompt, and for how long; says nothing to a model
 
 
 class _Text(msgspec.Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
@@ -235,7 +235,20 @@ def _terms(request: _Counted) -> Terms:
         form=Form(schema=output.format.schema, strict=True) if output.format else None,
         effort=output.effort or "",
         thinking=_thinking(request.thinking),
+        keep=_keep(request),
     )
+
+
+def _keep(request: _Counted) -> Literal["", "5m", "1h"]:
+    """How long the prompt is to be kept, the longest of what is asked for anywhere in it."""
+    blocks = [block for turn in request.messages if not isinstance(turn.content, str) for block in turn.content]
+    system = () if isinstance(request.system, str) else request.system
+    marks = [
+        request.cache_control,
+        *(getattr(each, "cache_control", None) for each in (*system, *request.tools, *blocks)),
+    ]
+    asked = [mark.get("ttl") for mark in marks if mark]
+    return ("1h" if "1h" in asked else "5m") if asked else ""
 
 
 def _thinking(wanted: _Enabled | _Adaptive | _Disabled | None) -> Thinking | None:
@@ -260,9 +273,9 @@ def _parts(content: str | list[_Block]) -> Iterator[Part]:
                 yield Reasoning("", sealed=data)
             case _ToolUse(id=id, name=name, input=given):
                 yield ToolCall(name, msgspec.json.encode(given).decode(), id)
-            case _ToolResult(tool_use_id=id, content=text):
+            case _ToolResult(tool_use_id=id, content=text, is_error=failed):
                 words = text if isinstance(text, str) else "\n".join(each.text for each in text)
-                yield ToolResult(words, id)
+                yield ToolResult(words, id, failed)
 
 
 def _blocks(outcome: Outcome) -> list[dict[str, Any]]:

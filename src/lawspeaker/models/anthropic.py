@@ -18,7 +18,7 @@ from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import CONNECTIONS, Fault, NotTakenError, Wire
 
 _VERSION: Final = "2023-06-01"
-_OPTIONAL: Final = frozenset({"temperature"})
+_OPTIONAL: Final = frozenset({"temperature", "cache_control"})
 _THOUGHT: Final = frozenset({"thinking", "redacted_thinking"})
 # fields of `Terms` -> what the wire format calls them
 _SAME: Final = {"stop": "stop_sequences", "top_p": "top_p", "top_k": "top_k"}
@@ -170,6 +170,8 @@ class Anthropic(Remote):
         if terms.tools:
             fixed["tools"] = [_tool(tool) for tool in terms.tools]
         wanted: dict[str, object] = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
+        if terms.keep:  # up to where is the vendor's to say: the blocks that a client marked are not ours to find again
+            wanted["cache_control"] = {"type": "ephemeral", **({"ttl": "1h"} if terms.keep == "1h" else {})}
         return fixed, wanted
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
@@ -220,8 +222,9 @@ def _block(part: Part) -> dict[str, object]:
     match part:
         case ToolCall(name=name, text=text, id=of):
             return {"type": "tool_use", "id": of, "name": name, "input": _arguments(text)}
-        case ToolResult(text=text, id=of):
-            return {"type": "tool_result", "tool_use_id": of, "content": text}
+        case ToolResult(text=text, id=of, failed=failed):
+            result: dict[str, object] = {"type": "tool_result", "tool_use_id": of, "content": text}
+            return {**result, "is_error": True} if failed else result
         case Reasoning(sealed=sealed) if sealed:
             return {"type": "redacted_thinking", "data": sealed}
         case Reasoning(text=text, signature=signature):

@@ -56,7 +56,8 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `choice` is whether a tool is called: `required` is any of `tools`, or the one that `named` names. `parallel` is
     whether several may be called at once. An answer ends before a `stop`. `effort` and `verbosity` are the vendors'
-    own words for how much a model reasons and says.
+    own words for how much a model reasons and says. `keep` is how long a vendor is asked to keep the prompt for the
+    next one, which changes its price and no answer.
     """
 
     tools: tuple[Tool, ...] = ()
@@ -72,15 +73,16 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     effort: str = ""
     verbosity: str = ""
     thinking: Thinking | None = None
+    keep: Literal["", "5m", "1h"] = ""
 
     @property
     def asked(self) -> frozenset[str]:
         """The names of what a model must take to answer so. One that knows no tools calls none, whatever is said of
-        them, so of these only the call that is required counts."""
+        them, so of these only the call that is required counts; what changes no answer does not."""
         given = {field for field in self.__struct_fields__ if getattr(self, field) not in (None, "", ())}
         required = {"choice"} if self.choice == "required" else set()
         unthinking = {"thinking"} if self.thinking and self.thinking.kind == "disabled" else set()
-        return frozenset(given - {"tools", "choice", "named", "parallel"} - unthinking | required)
+        return frozenset(given - {"tools", "choice", "named", "parallel", "keep"} - unthinking | required)
 
 
 PLAIN: Final = Terms()

@@ -20,8 +20,8 @@ def ready(messages: Sequence[Message], *, signed: bool = False) -> Iterator[Mess
                 case ToolCall(name=name, text=text, id=of):
                     unanswered.append(of or f"call_{number}_{at}")
                     parts.append(ToolCall(sendable(name), sendable(text), sendable(unanswered[-1])))
-                case ToolResult(text=text, id=given):
-                    parts.append(ToolResult(sendable(text), sendable(_answered(unanswered, given))))
+                case ToolResult(text=text, id=given, failed=failed):
+                    parts.append(ToolResult(sendable(text), sendable(_answered(unanswered, given)), failed))
                 case Text(text=text) if message.role == "tool":
                     parts.append(ToolResult(sendable(text), sendable(_answered(unanswered, ""))))
                 case Text(text=text, name=name):
