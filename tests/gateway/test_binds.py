@@ -216,6 +216,35 @@ def test_tls_and_counters_apart(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+def test_the_file_says_where_to_listen_and_an_option_wins(folder: Path) -> None:
+    """Two processes, TLS and counters apart, all of it in the file; its port is not taken."""
+    taken = listen("127.0.0.1", 0)
+    (folder / "lawspeaker.yaml").write_text(
+        f"listen:\n  host: 127.0.0.1\n  port: {taken.getsockname()[1]}\n  allowed_hosts: [gateway.internal]\n"
+        "  tls: {certificate: cert.pem, key: cert-key.pem}\n  metrics: 127.0.0.1:0\nworkers: 2\n"
+        "routes:\n  - {name: quiet, model: 'scripted:script.yaml', constitution: infrastructure}\n"
+    )
+    trusted = ssl.create_default_context(cafile=folder / "cert.pem")
+    with serving(folder, "--config", str(folder / "lawspeaker.yaml"), "--host", "localhost") as served:
+        assert served.base.startswith("https://localhost:")
+        for host, status in (("gateway.internal", 200), ("localhost", 200), ("a.example.com", 200), ("other", 403)):
+            assert _get(served.base, "/v1/models", trusted, host=host, authorization="Bearer any")[0] in (status, 401)
+        assert _get(served.base, "/metrics", trusted, host="gateway.internal")[0] != 200
+        assert _get(f"http://{_metrics_at(served)}", "/metrics")[0] == 200
+        code, err = served.stop()
+        assert (code, "started again" in err) == (0, False)
+    taken.close()
+    for before, after, words in (
+        ("cert-key.pem", "junk.pem", "no certificate and its unencrypted key in PEM"),
+        ("gateway.internal", "a:b", "--allowed-host 'a:b': write a host's name"),
+    ):
+        text = (folder / "lawspeaker.yaml").read_text()
+        (folder / "broken.yaml").write_text(text.replace(before, after))
+        done = run(folder, "serve", "--config", "broken.yaml")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert words in done.stderr
+
+
 def test_counters_on_loopback_are_told_to_this_machine_alone(folder: Path) -> None:
     with serving(folder, "--upstream", "scripted:script.yaml", "--metrics-bind", "127.0.0.1:0") as served:
         assert _get(served.base, "/metrics")[0] in (401, 404)

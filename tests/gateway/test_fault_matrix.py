@@ -71,6 +71,7 @@ ELSEWHERE = {
     "the process that owns the log is killed": ("the answer", "opened, decision"),
     "the client leaves": ("nothing: it is abandoned", "opened"),
 }
+KINDS = ("crashes", "hangs", "exits", "babbles", "peeks")  # of a package that is installed
 LAW = """\
 name: {name}
 version: 1.0.0
@@ -90,26 +91,31 @@ LAWS = {
     "plain": ("refuse", "", "{pattern: {deny: [swordfish], reason: It is said.}}"),
     "judged": ("refuse", "", "{judge: {ask: Is it said?, when: always}}"),
     "revised": ("revise", "otherwise: refuse", _DENY),
-    **{name: ("refuse", "", f"{{{name}: true}}") for name in ("crashes", "hangs", "exits", "babbles")},
+    **{name: ("refuse", "", f"{{{name}: true}}") for name in KINDS},
 }
 PACKAGE = """
 import os, time
 
+from lawspeaker.finding import Finding
+
 class Check:
-    def __init__(self, name): self.name = name
+    def __init__(self, name, principle): self.name, self.principle = name, principle
     def examine(self, exchange, scopes):
         if self.name == "crashes": raise RuntimeError("the-answer-that-was-drafted")
         if self.name == "hangs": time.sleep(60)
         if self.name == "exits": os._exit(0)
+        if self.name == "peeks":
+            seen = [value for value in os.environ.values() if "key-of-this-test" in value]
+            return [Finding(self.principle, "peeks", "violated" if seen else "upheld", "It looked around.")]
         return ["nonsense"]
 
 class Kind:
     version, schema = "1", {}
-    def prepare(self, settings, principle): return Check(self.name)
+    def prepare(self, settings, principle): return Check(self.name, principle)
     def overrules(self, settings): return False
     def loosened(self, base, extended): return None
 
-""" + "".join(f"class {name.title()}(Kind): name = '{name}'\n" for name in ("crashes", "hangs", "exits", "babbles"))
+""" + "".join(f"class {name.title()}(Kind): name = '{name}'\n" for name in KINDS)
 
 
 def _says(content: object) -> web.Response:
@@ -161,8 +167,7 @@ def _install(folder: Path) -> str:
     about = folder / "faulty-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    names = ("crashes", "hangs", "exits", "babbles")
-    points = "".join(f"{name} = faulty:{name.title()}\n" for name in names)
+    points = "".join(f"{name} = faulty:{name.title()}\n" for name in KINDS)
     (about / "entry_points.txt").write_text("[lawspeaker.checks]\n" + points)
     return os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])
 
@@ -178,10 +183,14 @@ def _config(base: str) -> str:
     }
     for how in ("slow", "html", "words"):
         routes[f"judge-{how}"] = f"model: {model}, judge: '{base}#{how}', constitution: judged.yaml"
-    for how in ("crashes", "hangs", "exits", "babbles"):
+    for how in KINDS:
         routes[how] = f"model: {model}, constitution: {how}.yaml"
-    lines = [f"  - {{name: {name}, timeout: 2.5, budget: 2.5, {rest}}}\n" for name, rest in routes.items()]
-    return "checks: [crashes, hangs, exits, babbles]\nroutes:\n" + "".join(lines)
+    budgets = {"peeks": 60}
+    lines = [
+        f"  - {{name: {name}, timeout: 2.5, budget: {budgets.get(name, 2.5)}, {rest}}}\n"
+        for name, rest in routes.items()
+    ]
+    return f"checks: [{', '.join(KINDS)}]\nroutes:\n" + "".join(lines)
 
 
 def _write_laws(folder: Path) -> None:
@@ -230,11 +239,14 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as session:
             asked = [(name, way) for name in FAULTS for way in WAYS]
             each = (_ask(session, base, way, FAULTS[name].route, FAULTS[name].text) for name, way in asked)
-            return dict(zip(asked, await asyncio.gather(*each), strict=True))
+            told = dict(zip(asked, await asyncio.gather(*each), strict=True))
+            told["peeks"] = await _ask(session, base, WAYS[0], "peeks", "hello")
+            return told
 
     with background(answer) as base:
         (folder / "lawspeaker.yaml").write_text(_config(base))
-        with serving(folder, "--config", "lawspeaker.yaml", PYTHONPATH=paths) as served:
+        key = "key-of-this-test-which-no-check-sees"
+        with serving(folder, "--config", "lawspeaker.yaml", PYTHONPATH=paths, LAWSPEAKER_MODEL_KEY=key) as served:
             told = asyncio.run(run(served.base))
             code, err = served.stop()
     assert (code, "Traceback" in err, SAID in err) == (0, False, False), err
@@ -262,6 +274,10 @@ def test_each_ends_as_declared(found: tuple[Path, dict], name: str, way: tuple[s
         decided = reader.history(id)[-1].record.facts
     assert decided["action"] == ("escalate" if "escalated" in fault.outcome else "refuse")
     assert decided["because"] == ["one"]
+
+
+def test_a_check_of_another_package_sees_no_key(found: tuple[Path, dict]) -> None:
+    assert SAID in found[1]["peeks"].text
 
 
 def test_the_page_declares_what_is_tested() -> None:

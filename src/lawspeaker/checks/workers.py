@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -34,6 +35,10 @@ _PATIENCE: Final = 60.0
 _MEGABYTES: Final = 1024
 _START: Final = 30.0  # seconds
 _NOT_STARTED: Final = "No process for the check could be started."
+
+
+# What a process of checks is told of this one's environment; keys of models and clients are not among it.
+_TOLD: Final = re.compile(r"PATH|HOME|LANG|TMPDIR|TZ|LD_LIBRARY_PATH|(PYTHON|LC_|OMP_|OPENBLAS_).*")
 
 
 class _EndedError(Exception):
@@ -111,6 +116,10 @@ class Workers:
         self._room = threading.BoundedSemaphore(self._most)
 
 
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if _TOLD.fullmatch(name)}
+
+
 class _Worker:
     def __init__(self, seconds: float, patience: float, megabytes: int) -> None:
         ours, theirs = socketpair()
@@ -126,7 +135,7 @@ class _Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    env={**os.environ, "PYTHONPATH": paths},
+                    env={**_environment(), "PYTHONPATH": paths},
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,  # an interrupt from the terminal is for us
                 )

@@ -20,7 +20,7 @@ from lawspeaker.errors import InputError
 
 _BACKLOG: Final = 2048
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_HOST: Final = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,252})|[0-9a-f:.]{2,45}")
+_HOST: Final = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,252})")
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -164,6 +164,10 @@ def _is_wildcard(host: str) -> bool:
 
 
 def _name(host: str) -> str:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
     if not _HOST.fullmatch(host.lower()):
         raise InputError(f"--allowed-host {host[:80]!r}: write a host's name without a port, *.example.com, or *")
     return host.lower()
