@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from lawspeaker.audit import cosign, merkle
+from lawspeaker.audit import cosign, merkle, places
 from lawspeaker.audit.checkpoint import Checkpoint, Signer
 from lawspeaker.audit.merkle import hash_leaf
 from lawspeaker.audit.reader import LogReader
@@ -122,9 +122,9 @@ def free_port() -> int:
 
 def test_a_place_that_cannot_be_reached_is_named(tmp_path):
     with pytest.raises(LogError, match="could not be sent"):
-        asyncio.run(cosign.put("x", f"http://127.0.0.1:{free_port()}/checkpoint"))
+        asyncio.run(places.put("x", f"http://127.0.0.1:{free_port()}/checkpoint"))
     with pytest.raises(LogError, match="nowhere"):
-        asyncio.run(cosign.put("x", str(tmp_path / "nowhere" / "checkpoint")))
+        asyncio.run(places.put("x", str(tmp_path / "nowhere" / "checkpoint")))
 
 
 def test_a_witness_is_counted_once(tmp_path):

@@ -1,11 +1,13 @@
 """`audit witness` and `audit publish`, as two programs; `keys init`."""
 
+import os
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from lawspeaker.audit.log import lock_writer
 from lawspeaker.audit.reader import read_vkeys
 from lawspeaker.audit.witness import CosignerKey, cosignatures
 from tests.audit.logs import make_log
@@ -43,6 +45,36 @@ def test_the_program_publishes_only_what_was_cosigned(tmp_path, cli, work: Path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "1 are required" in done.stderr
     assert (work / "copy").read_text() == before
+
+
+def test_the_writer_goes_on_publishing_until_it_is_stopped(cli, work: Path):
+    home = work / "home"
+    make_log(home, 2)
+    done = cli("audit", "publish", "--to", "copy", "--from-now-on", home=str(home))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "publication.json" in done.stdout
+    make_log(home, 3)
+    assert (work / "copy").read_text() == (home / "log" / "checkpoint").read_text()
+    assert (work / "copy").read_text().split("\n")[1] == "5"
+    assert cli("audit", "publish", "--stop", home=str(home)).returncode == 0
+    make_log(home, 1)
+    assert (work / "copy").read_text().split("\n")[1] == "5"
+
+
+def test_a_plan_is_not_made_beside_a_writer_or_of_nothing(cli, work: Path):
+    home = work / "home"
+    make_log(home, 1)
+    lock = lock_writer(home)
+    assert lock is not None
+    for refused in (("--to", "copy", "--from-now-on"), ("--stop",)):
+        done = cli("audit", "publish", *refused, home=str(home))
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "stop it" in done.stderr
+    os.close(lock)
+    for bad in ((), ("--stop", "--to", "x"), ("--to", "s3://x"), ("--to", "x", "--require-witness", "1")):
+        done = cli("audit", "publish", *bad, home=str(home))
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert not (home / "publication.json").exists()
 
 
 def wait_for(url: str) -> None:

@@ -1,16 +1,14 @@
-"""Asking witnesses for their signatures on the log's head, and handing the head to places outside of the log.
+"""Asking witnesses for their signatures on a head of the log.
 
 This reads the log as anybody may and needs no lock, so it can run beside the writer, every few seconds.
 """
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 import aiohttp
 import msgspec
 
-from lawspeaker.audit import storage
 from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.witness import CosignerKey, cosignatures, request_body
 from lawspeaker.errors import LogError
@@ -29,13 +27,13 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 async def gather(
-    reader: LogReader, witnesses: Sequence[tuple[str, CosignerKey]], required: int
+    reader: LogReader, witnesses: Sequence[tuple[str, CosignerKey]], required: int, note: str = ""
 ) -> tuple[str, list[Asked]]:
-    """The latest head with the witnesses' signatures. Raises `LogError` where fewer than `required` gave one."""
+    """A head (the latest one) with the witnesses' signatures. Raises `LogError` where fewer than `required` signed."""
     keys = {key.public for _, key in witnesses}
     if len(keys) != len(witnesses) or required > len(keys):
         raise LogError(f"{required} of {len(keys)} different witnesses cannot be required")
-    note = reader.checkpoint
+    note = note or reader.checkpoint
     size = int(note.split("\n")[1])
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as session:
         asked = await asyncio.gather(*[_ask(session, url, key, note, size, reader) for url, key in witnesses])
@@ -44,26 +42,6 @@ async def gather(
         whys = "; ".join(f"{each.url}: {each.why}" for each in asked if not each.line)
         raise LogError(f"{len(signed)} witnesses cosigned the head of {size} records, {required} are required ({whys})")
     return note + "".join(each.line for each in signed), asked
-
-
-async def put(note: str, place: str) -> None:
-    """Copy a checkpoint to a file, or to an HTTP address by PUT; raises `LogError` where that fails."""
-    if not place.startswith(("http://", "https://")):
-        path = Path(place)
-        with storage.errors(path):
-            temporary = path.with_name(path.name + ".tmp")
-            temporary.write_text(note, encoding="utf-8")
-            temporary.rename(path)
-        return
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as session,
-            session.put(place, data=note.encode(), headers={"Content-Type": "text/plain"}) as response,
-        ):
-            if response.status >= 300:
-                raise LogError(f"{place}: the checkpoint was not taken: HTTP {response.status}")
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise LogError(f"{place}: the checkpoint could not be sent: {type(error).__name__}") from error
 
 
 async def _ask(

@@ -33,9 +33,11 @@ LARGEST_BATCH = 256
 
 
 class Ledger:
-    """The open log. `where` names it in errors."""
+    """The open log. `where` names it in errors. Unless it `announces`, somebody else publishes its heads."""
 
-    def __init__(self, log: Connection, texts: Connection, keys: Keys, where: Path, site: Site | None) -> None:
+    def __init__(
+        self, log: Connection, texts: Connection, keys: Keys, where: Path, site: Site | None, *, announces: bool = True
+    ) -> None:
         self.store, self.vault = Store(log), Vault(texts, keys.vault)
         self._texts, self._keys, self._where = texts, keys, where
         self._full: list[tuple[int | str, Written]] = []
@@ -55,7 +57,7 @@ class Ledger:
             gone = [id_ for leaf in self.store.of_kind("erased") for id_ in _erased(leaf)]
         self._forget(orphans)
         self._scrubbed = self._erase(gone)
-        self._publisher = self._publish(site, shown) if site else None
+        self._publisher = self._publish(site, shown, announces) if site else None
 
     def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
         """Append what can be appended. A bad record gets its own error; an error of the storage is raised, and is
@@ -92,9 +94,9 @@ class Ledger:
         self._texts.close()
 
     @property
-    def failed(self) -> str:
-        """Why the files cannot be written any more; empty while they can."""
-        return self._publisher.failed if self._publisher else ""
+    def ready(self) -> Head | None:
+        """The last head of which all files are written."""
+        return self._publisher.ready if self._publisher else None
 
     def _seal(self, entry: Entry, index: int, sealed: list[Sealed]) -> Leaf:
         record = entry.record
@@ -191,12 +193,12 @@ class Ledger:
     def _head(self) -> Head:
         return Head(self._tree.size, self._note, self._tree.partials(), bytes(self._bundle))
 
-    def _publish(self, site: Site, shown: int | None) -> Publisher:
+    def _publish(self, site: Site, shown: int | None, announces: bool) -> Publisher:
         """Make the files anew that are missing, those of the head that is shown first, and go on from there."""
         with storage.errors(self._where / "log.db"):
             for size in dict.fromkeys((shown or 0, self._tree.size)):
                 site.restore(self.store, size)
-        return Publisher(site, self._head())
+        return Publisher(site, self._head(), announces=announces)
 
     def _answer(
         self, batch: Sequence[Entry], outcomes: Sequence[int | LogError], hashes: dict[int, bytes]

@@ -23,6 +23,7 @@ from lawspeaker.audit.admission import Entry
 from lawspeaker.audit.keys import Keys
 from lawspeaker.audit.ledger import Ledger
 from lawspeaker.audit.opening import open_ledger
+from lawspeaker.audit.publication import Publication, load_plan
 from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import Record
@@ -73,6 +74,7 @@ class Log(_Closing):
         self.home = home
         self._may_hold = may_hold
         self._writer: Writer | None = None
+        self._publication: Publication | None = None
         self._lock = -1
         self._holder = remote.Holder(self._serve, self._state)
         self._line = remote.Line(self._socket)
@@ -99,6 +101,12 @@ class Log(_Closing):
             return "" if self._may_hold else "no process holds the audit log"  # else the next record takes its place
         except LogError as error:
             return str(error)
+
+    @property
+    def unpublished(self) -> str:
+        """Why the last head is not where `publication.json` wants it; empty where it is, and where another process is
+        the writer."""
+        return self._publication.trouble if self._publication else ""
 
     async def append(self, record: Record, texts: Mapping[str, str]) -> Receipt:
         """See `AsyncLog.append`."""
@@ -131,6 +139,8 @@ class Log(_Closing):
         await self._line.close()
         if self._writer:
             await self._writer.close()
+            if self._publication:
+                await self._publication.close()
             self._socket.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock, self._writer = -1, None
@@ -142,11 +152,15 @@ class Log(_Closing):
             if lock is None:
                 return
             try:
-                self._writer = Writer(await asyncio.to_thread(open_ledger, self.home))
+                plan = load_plan(self.home)
+                announces = plan is None or not plan.required
+                self._writer = Writer(await asyncio.to_thread(open_ledger, self.home, announces=announces))
                 self._lock = lock
             finally:
                 if self._writer is None:
                     os.close(lock)
+            if plan:
+                self._publication = Publication(self.home, plan, self._writer)
             try:
                 with storage.errors(self._socket):
                     await self._holder.listen(self._socket)

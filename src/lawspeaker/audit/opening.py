@@ -13,8 +13,9 @@ from lawspeaker.audit.storage import Store
 from lawspeaker.errors import LogError
 
 
-def open_ledger(home: Path) -> Ledger:
-    """The log under `home`, made if there is none. The caller holds the writer's lock."""
+def open_ledger(home: Path, *, announces: bool = True) -> Ledger:
+    """The log under `home`, made if there is none. The caller holds the writer's lock, and publishes heads itself
+    unless the ledger `announces` them."""
     made = (home / "keys" / "log.vkey").exists()
     with storage.errors(home):
         keys = keyring.load(home / "keys") if made else _prepare(home)
@@ -26,7 +27,7 @@ def open_ledger(home: Path) -> Ledger:
     try:
         with storage.errors(home / "keys"):
             keys = _settle(Store(log), home / "keys", keys)
-        ledger = Ledger(log, texts, keys, home, Site(home / "log"))
+        ledger = Ledger(log, texts, keys, home, Site(home / "log"), announces=announces)
         if not made:
             with storage.errors(home / "keys" / "log.vkey"):
                 keyring.announce(home / "keys", keys)

@@ -105,10 +105,12 @@ class Publisher:
     """Writes the files, in a thread of its own. `failed` says why it stopped, and is empty while it works; nothing may
     be appended after that, or the log would grow where nobody sees it.
 
-    Unless it `announces`, somebody else puts the head in its place: who waits for witnesses first."""
+    `ready` is the last head of which all files are written. Unless it `announces`, somebody else puts that head in its
+    place: who waits for witnesses first."""
 
     def __init__(self, site: Site, head: Head, *, announces: bool = True) -> None:
         self.failed = ""
+        self.ready: Head | None = None
         self._site, self._announces = site, announces
         self._head, self._written, self._full = head, -1, list[tuple[int | str, Written]]()
         self._stopping = False
@@ -157,6 +159,7 @@ class Publisher:
         head.write(self._site)
         if self._announces:
             self._site.put_checkpoint(head.note)
+        self.ready = head
 
 
 def due(size: int) -> Iterator[tuple[int | str, int, int]]:

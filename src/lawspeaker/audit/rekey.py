@@ -11,6 +11,7 @@ from lawspeaker.audit import storage
 from lawspeaker.audit.admission import Entry
 from lawspeaker.audit.log import lock_writer
 from lawspeaker.audit.opening import open_ledger
+from lawspeaker.audit.publication import load_plan
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import check, opened
 from lawspeaker.audit.rotation import rotated
@@ -32,7 +33,8 @@ def rotate(home: Path, why: str, by: str) -> Receipt:
 
 
 def _rotate(home: Path, why: str, by: str) -> Receipt:
-    ledger = open_ledger(home)
+    plan = load_plan(home)
+    ledger = open_ledger(home, announces=plan is None or not plan.required)
     try:
         old = keyring.load(home / "keys").signer
         with storage.errors(home / "keys"):

@@ -16,6 +16,7 @@ import msgspec
 
 from lawspeaker.audit.admission import Entry
 from lawspeaker.audit.ledger import LARGEST_BATCH, Ledger
+from lawspeaker.audit.publish import Head
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.errors import LawspeakerError, LogError, boundary
 
@@ -50,6 +51,11 @@ class Writer:
                 raise LogError("the audit log is closed")
             self._queue.put(_Job(entry, loop, future))
         return await future
+
+    @property
+    def ready(self) -> Head | None:
+        """See `Ledger.ready`."""
+        return self.ledger.ready
 
     async def close(self) -> None:
         """Finish what waits, then stop."""
