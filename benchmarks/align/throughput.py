@@ -29,6 +29,7 @@ os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 import msgspec  # noqa: E402
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
+from transformers.trainer_callback import PrinterCallback  # noqa: E402
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer  # noqa: E402
 
 from lawspeaker.align.adapters import hushed  # noqa: E402
@@ -104,6 +105,7 @@ def sft(rows: list[Row], rounds: int, folder: str) -> dict[str, object]:
                 learner.network, args=args, train_dataset=Dataset.from_list(lines),
                 processing_class=learner.transcript.tokenizer,
             )  # fmt: skip
+            trainer.remove_callback(PrinterCallback)
             trainer.train()
 
         return timed(job)
@@ -149,6 +151,7 @@ def grpo(drafts: list[Row], steps: int, rounds: int, folder: str) -> dict[str, o
                     learner.network, reward_funcs=nothing, args=args, train_dataset=Dataset.from_list(rows),
                     processing_class=learner.transcript.tokenizer,
                 )  # fmt: skip
+                trainer.remove_callback(PrinterCallback)
                 trainer.train()
                 trainer.save_model(f"{folder}/library")
 

@@ -307,6 +307,12 @@ def test_too_little_room_is_said_before_work(tmp_path: Path, monkeypatch: pytest
         ("prompts: 2, group: 4", "prompts: 2, group: 1", r"`int` >= 2"),
         ("steps: 4", "steps: 4, micro: 3", "micro: 3 does not divide the 8 answers"),
         ("method: grpo", "method: ppo", r"Invalid value 'ppo'"),
+        (
+            "external: [python,",
+            "external: [no-such-program,",
+            r"external judge .*: there is no program",
+        ),
+        ("name: noise", "name: noise\nlora: {targets: [v_project]}", r"lora.targets: llama has no layer v_project"),
         ("watch.jsonl", "train.jsonl", r"train-0 is also in .*train.jsonl"),
     ],
 )

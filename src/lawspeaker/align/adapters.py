@@ -35,6 +35,25 @@ def config(lora: Lora, scores: bool = False) -> Any:
     )
 
 
+def require_targets(base: Path, lora: Lora) -> None:
+    """Raises `InputError` where `base` has no layer of a name in `targets`, or one that cannot be adapted here."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if not lora.targets:
+        return
+    with torch.device("meta"):  # the layers without their weights
+        settings = AutoConfig.from_pretrained(base, trust_remote_code=False, local_files_only=True)
+        kind: Any = AutoModelForCausalLM
+        network = kind.from_config(settings)
+    names = [name for name, _ in network.named_modules()]
+    for target in lora.targets:
+        if not any(name == target or name.endswith(f".{target}") for name in names):
+            raise InputError(f"lora.targets: {base.name} has no layer {target}")
+        if target == "lm_head":
+            raise InputError("lora.targets: lm_head cannot be adapted: log-probabilities are read from its own weights")
+
+
 def adapted(network: Any, lora: Lora, scores: bool) -> Any:
     """`network` with adapters, which are all that is trained. Raises `InputError` where it has no such layers."""
     from peft import get_peft_model

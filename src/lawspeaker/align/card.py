@@ -104,10 +104,10 @@ def labels(folder: Path) -> str:
     found = msgspec.json.decode((folder / "agreement.json").read_bytes(), type=Agreement)
     rows = "\n".join(f"| {name} | {one.votes} | {share(one.agrees)} |" for name, one in found.by_principle.items())
     known = sum(one.agrees.n for one in found.by_principle.values())
-    return f"""Labels of {found.pairs} pairs. Votes of the critic: P(the answer shown first) is {found.first:.3f} on
-average (0.5: no bias for a position); {share(found.position)} favour the same position in both orders. The checks
-tell pairs apart in {known} of them; there the calibration error (ECE) is {found.ece:.3f}. Votes of the checks:
-{found.verified}.
+    return f"""Labels: {found.pairs} pairs, {found.verified} votes of the checks, the rest of the critic.
+For those P(the answer shown first) is {found.first:.3f} on average (0.5: no bias for a position).
+{share(found.position)} favour the same position in both orders.
+The checks tell pairs apart in {known}; there the calibration error (ECE) is {found.ece:.3f}.
 
 | principle | votes of the critic | name the side that the checks name |
 |---|--:|--:|

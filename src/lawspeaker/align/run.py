@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from lawspeaker.align import gold
+from lawspeaker.align.adapters import require_targets
 from lawspeaker.align.agreement import agreement
 from lawspeaker.align.bulk import Here, Job, Open, Work, fill
 from lawspeaker.align.card import card
@@ -58,6 +59,8 @@ class Run(Ground):
         if self.recipe.external:
             gold.require_command("external", self.recipe.external)
         require_room(base, self.recipe, self.folder)
+        if self.recipe.lora:
+            require_targets(base, self.recipe.lora)
         lines = [prompt.line for prompt in (*prompts, *held_out, *helpful, *watched)]
         lines += [pair.line.encode() for pair in preferred]
         digests = {name: await self._digest(name) for name in {model, critic}}
