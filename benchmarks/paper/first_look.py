@@ -30,6 +30,7 @@ from lawspeaker.align.bulk import Here, Job, fill
 from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
 from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
 from lawspeaker.cli.context import load_law
+from lawspeaker.digest import digest
 from lawspeaker.models.address import open_model
 from lawspeaker.models.nano.chat import WEIGHTS
 
@@ -66,6 +67,13 @@ def judged(
     return {v.id: float(bool(v.violates)) for v in verdicts}, {v.id: float(v.satisfied) for v in verdicts}
 
 
+def claim(recipe: Recipe, law: str, prompts: Sequence[Prompt]) -> str:
+    """Names what rows depend on, so that those of another model or recipe are not taken up."""
+    models = [open_model(local(address)).digest for address in (recipe.model, recipe.critic or recipe.model)]
+    lines = [prompt.line.decode() for prompt in prompts]
+    return digest("benchmarks/paper", [recipe.digest, law, models, lines]).partition(":")[2][:12]
+
+
 def local(address: str) -> str:
     return f"local:{WEIGHTS}" if address == "nano" else address
 
@@ -80,7 +88,7 @@ def revisions(recipe: Recipe, home: Path, prompts: Sequence[Prompt], seeds: Sequ
         mine = msgspec.structs.replace(
             recipe, seed=seed, revising=msgspec.structs.replace(recipe.revising, rounds=ROUNDS)
         )
-        store = Store(home / f"revisions-{seed}.jsonl")
+        store = Store(home / f"revisions-{seed}-{claim(mine, law.digest, prompts)}.jsonl")
         job = Job("rows", mine, local(recipe.model), local(recipe.critic or recipe.model))
         say = progress(f"revisions, seed {seed}")
         asyncio.run(fill(store, job, prompts, Here(law, open_model), say))

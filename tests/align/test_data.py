@@ -61,6 +61,7 @@ def test_weights_and_scope_decide_what_is_drawn() -> None:
         ("method: odds", "per_pair: 6", "6 of 5 principles cannot be drawn"),
         ("method: odds", "clamp: [0.6, 0.4]", "lower bound is above"),
         ("share: 0.125", "share: 0.75", "leave nothing to the AI"),
+        ("data: rulings.jsonl", "data: people.jsonl", "a file or log is there twice"),
         ("helpful.jsonl", "nowhere.jsonl", "nowhere.jsonl: No such file"),
         ("people.jsonl", "prompts", "preference 1 .*want an a and another b"),
         ("prompts: prompts", "prompts: empty", "it holds no line"),
@@ -73,6 +74,14 @@ def test_what_cannot_be_is_said_before_any_work(tmp_path: Path, tiny: Path, old:
     path.write_text(path.read_text().replace(old, new, 1))
     assert re.search(words, align(path, "--run", tmp_path / "run", code=2))
     assert not (tmp_path / "run").exists()
+
+
+def test_the_plan_says_what_goes_into_the_data(tmp_path: Path, tiny: Path) -> None:
+    path = write(tmp_path, "http://127.0.0.1:9/v1", tiny, "method: reasoned, samples: 2, per_pair: 3")
+    plan = align(path, "--run", tmp_path / "run", "--dry-run")
+    assert "helpfulness: 20% of the rows, from helpful.jsonl" in plan
+    how = "by 3 principles after 2 trains of thought; 25% from people.jsonl; 12% from rulings.jsonl"
+    assert f"pairs: at most 5, each compared in both orders {how}" in plan
 
 
 def test_a_law_without_cases_has_no_examples_to_show(tmp_path: Path, tiny: Path) -> None:

@@ -71,6 +71,7 @@ class Vote(msgspec.Struct, frozen=True, omit_defaults=True):
 
     principle: str
     principle_digest: str
+    principle_text: str
     a_better: float = 0.5
     bias: float = 0.5
     by: Literal["critic", "checks"] = "critic"
@@ -148,7 +149,7 @@ def read_preferences(path: Path, law: str, data: str) -> tuple[Pair, ...]:
             raise InputError(f"{path}: preference {number} ({said.id}): want an a and another b, and by whom")
         pairs.append(
             Pair(
-                f"{said.source}/{said.id}", said.id, exchange.messages, said.a, said.b, law, a_better=said.a_better,
+                f"{data}/{said.id}", said.id, exchange.messages, said.a, said.b, law, a_better=said.a_better,
                 source=said.source, by=said.by, data=data, line=digest_bytes("lawspeaker/preference/v1", line),
             )
         )  # fmt: skip

@@ -113,11 +113,12 @@ def _seen(principle: Principle, found: Sequence[Sequence[Finding]]) -> Vote | No
     if set(outcomes) != {"upheld", "violated"}:
         return None
     label = 1.0 if outcomes[0] == "upheld" else 0.0
-    return Vote(principle.id, _named(principle), label, by="checks", outcomes=outcomes)
+    return Vote(*_named(principle), label, by="checks", outcomes=outcomes)
 
 
-def _named(principle: Principle) -> str:
-    return digest("lawspeaker/principle/v1", principle.law())
+def _named(principle: Principle) -> tuple[str, str, str]:
+    """Its id, digest and text."""
+    return principle.id, digest("lawspeaker/principle/v1", principle.law()), principle.text
 
 
 def _question(engine: Engine, pair: Pair, principle: Principle) -> _Question:
@@ -161,8 +162,7 @@ async def _vote(engine: Engine, question: _Question, thoughts: Sequence[object])
     held = [clamped(each, labels.clamp) for each in odds] if words else odds
     a_better = [(first + 1 - second) / 2 for first, second in zip(held[::2], held[1::2], strict=True)]
     return Vote(
-        question.principle.id,
-        _named(question.principle),
+        *_named(question.principle),
         sum(a_better) / len(a_better),
         sum(odds) / len(odds),
         template=(comparison.REASONED if words else comparison.TEMPLATE).digest,
@@ -195,6 +195,8 @@ def preferences(recipe: Recipe, law: Constitution, root: Path) -> list[Pair]:
         raise InputError("labels.people: the shares leave nothing to the AI's own pairs")
     if any(bool(each.data) == bool(each.log) for each in people):
         raise InputError("labels.people: each has either `data` or a `log`")
+    if len({each.name for each in people}) < len(people):
+        raise InputError("labels.people: a file or log is there twice")
     return [
         pair
         for each in people

@@ -45,7 +45,7 @@ def _pair(reader: LogReader, ruling: Leaf, name: str) -> Pair | None:
     if not answer or not draft or answer == draft:
         return None
     return Pair(
-        f"ruling/{ruling.record.id}", ruling.record.subject, held.request.messages, answer, draft,
+        f"{name}/{ruling.record.id}", ruling.record.subject, held.request.messages, answer, draft,
         ruling.record.constitution, a_better=1.0, source="ruling", by=str(facts.get("by", "")), data=name,
         line=ruling.digest,
     )  # fmt: skip

@@ -97,9 +97,11 @@ class Worker:
 
 
 def _prepare() -> None:
-    """What Ray reads from the environment as it is imported: it reports its use to nobody, and one that is started here
-    hears this machine alone (the variable is named after the systems where that is the default)."""
+    """What Ray reads from the environment as it is imported: it reports its use to nobody, its workers do not stand
+    back behind all other processes, and one that is started here hears this machine alone (the variable is named after
+    the systems where that is the default)."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if not os.environ.get("RAY_ADDRESS"):
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

@@ -94,8 +94,10 @@ def _plan(recipe: Recipe, root: Path, where: Path) -> str:
         f"critiques: at most {prompts * rounds} by {recipe.critic or recipe.model}; revisions: as many",
         f"fine-tuning: {trained}{recipe.base or recipe.model}, {recipe.sft.epochs} epochs of what passes the filters",
     ]
+    if recipe.helpful:
+        lines.append(f"helpfulness: {recipe.helpful.share:.0%} of the rows, from {recipe.helpful.prompts}")
     if wants_pairs:
-        lines.append(f"pairs: at most {prompts}, each compared in both orders")
+        lines.append(f"pairs: at most {prompts}, each compared in both orders{_labels(recipe)}")
     if how:
         apart = max(1, round(prompts * how.held_out))
         lines.append(f"preference model: {how.epochs} epochs of at most {prompts - apart} pairs, {apart} set aside")
@@ -106,6 +108,15 @@ def _plan(recipe: Recipe, root: Path, where: Path) -> str:
     lines.append(f"measuring: 3 models on {held_out} held-out requests by `{' '.join(recipe.gold)}`")
     lines.append(f"external judge: {' '.join(recipe.external) or 'none'}")
     return "\n".join(lines)
+
+
+def _labels(recipe: Recipe) -> str:
+    labels = recipe.labels
+    parts = [f" by {labels.per_pair} principles"] if labels.per_pair > 1 else []
+    parts += [f" after {labels.samples} trains of thought"] if labels.method == "reasoned" else []
+    parts += [" where the checks do not tell"] if labels.checks else []
+    parts += [f"; {each.share:.0%} from {each.name}" for each in labels.people]
+    return "".join(parts)
 
 
 def _policy(recipe: Recipe, prompts: int) -> str:
