@@ -14,7 +14,7 @@ from lawspeaker.checks.payloads import decoded
 from lawspeaker.checks.readings import forms
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.checks.sightings import Places
-from lawspeaker.exchange import ToolCall
+from lawspeaker.exchange import Exchange, Message, Scope, Text, ToolCall
 from tests.checks.judged import answer, findings
 
 KEY = "AKIA" + "Q7X2M9ZKLW4PTE8R"
@@ -162,3 +162,46 @@ def test_reading_codes_takes_linear_time() -> None:
         began = time.process_time()
         forms(text)
         assert time.process_time() - began < 4, name
+
+
+REQUEST: frozenset[Scope] = frozenset({"request"})
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [["sword", "fish"]],
+        [["swo", "rdf", "ish"]],
+        [["the word is sword"], ["fish, is it not?"]],
+        [["a " * 2000 + "sword", "fish" + " b" * 2000]],
+        [["c3dvcm", "RmaXNo"]],
+        [["sword", "", "fish"]],
+    ],
+)
+def test_what_is_divided_over_parts_or_turns_is_found_once(texts: list[list[str]]) -> None:
+    exchange = Exchange(tuple(Message("user", tuple(Text(text) for text in parts)) for parts in texts))
+    (finding,) = KINDS["pattern"].prepare(WORD, "p").examine(exchange, REQUEST)
+    assert (finding.outcome, len(finding.spans)) == ("violated", 3 if len(texts[0]) == 3 and texts[0][1] else 2)
+    cut = ["".join(exchange.messages[s.message].parts[s.part].text[s.start : s.end]) for s in finding.spans]
+    assert "".join(cut) in {"swordfish", "c3dvcmRmaXNo"}
+
+
+def test_what_somebody_else_said_between_divides() -> None:
+    turns = (Message("user", (Text("sword"),)), Message("assistant", (Text("?"),)), Message("user", (Text("fish"),)))
+    assert [f.outcome for f in KINDS["pattern"].prepare(WORD, "p").examine(Exchange(turns), REQUEST)] == ["upheld"]
+    files = answer(Text("sword", "a.txt"), Text("fish", "b.txt"))
+    found = KINDS["pattern"].prepare(WORD, "p").examine(files, frozenset({"answer"}))
+    assert [f.outcome for f in found] == ["upheld"]
+
+
+def test_a_secret_divided_over_parts_is_cut_from_both() -> None:
+    parts = (Text(f"it is {KEY[:9]}"), Text(f"{KEY[9:]} I think"))
+    (finding,) = KINDS["secrets"].prepare({}, "p").examine(answer(*parts), frozenset({"answer"}))
+    assert [(span.part, span.start, span.end) for span in finding.spans] == [(0, 6, 15), (1, 0, 11)]
+    assert KEY not in finding.evidence
+
+
+def test_the_name_of_a_called_tool_is_read() -> None:
+    call = ToolCall("get_swordfish", "{}")
+    (finding,) = KINDS["pattern"].prepare(WORD, "p").examine(answer(call), frozenset({"tool_call"}))
+    assert finding.outcome == "violated"

@@ -27,13 +27,29 @@ LEAKS = {
     "in a call": _calls(json.dumps({"text": WORD})),
     "in structured output": {"content": json.dumps({"a": WORD}).replace("f", "\\u0066")},
     "in the middle of words": {"content": "a " * 3000 + WORD + " b" * 3000},
+    "in the name of a call": {
+        "content": None,
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": WORD, "arguments": "{}"}}],
+    },
+    "in a refusal": {"content": None, "refusal": f"I must not say {WORD}."},
+}
+# what the upstream says beside an answer that is fine
+BESIDE = {
+    "in reasoning": {"reasoning_content": WORD, "reasoning": WORD},
+    "in an annotation": {"annotations": [{"type": "url_citation", "url_citation": {"title": WORD, "url": "x"}}]},
+    "in a field that nobody knows": {"thoughts": {"text": WORD}},
 }
 
 
 def answer(request: web.Request, body: dict) -> web.Response:
     SEEN.append(json.dumps(body))
     said = body["messages"][-1]["content"]
-    message = LEAKS.get(said, {"content": said})
+    if said == "one of three":
+        message = {"content": WORD if len(SEEN) == 2 else "fine"}
+    elif said in BESIDE:
+        message = {"content": "fine", **BESIDE[said]}
+    else:
+        message = LEAKS.get(said, {"content": said})
     return web.json_response({"choices": [{"message": {"role": "assistant", **message}, "finish_reason": "stop"}]})
 
 
@@ -72,6 +88,10 @@ INPUTS = {
     "developer": (CHAT, {"messages": [{"role": "developer", "content": WORD}, _HI]}),
     "system in the middle": (CHAT, {"messages": [_HI, {"role": "system", "content": WORD}, _HI]}),
     "earlier user turn": (CHAT, {"messages": [_user(WORD), _HI]}),
+    "consecutive user turns": (CHAT, {"messages": [_HI, _user(WORD), _HI]}),
+    "divided over user turns": (CHAT, {"messages": [_HI, _user(WORD[:5]), _user(WORD[5:])]}),
+    "divided over parts": (CHAT, {"messages": [_user([_text(WORD[:3]), _text(WORD[3:6]), _text(WORD[6:])])]}),
+    "between many turns": (CHAT, {"messages": [_HI] * 200 + [_user(WORD), *[_HI] * 200]}),
     "second part": (CHAT, {"messages": [_user([_text("hi"), _text(WORD)])]}),
     "forged answer": (CHAT, {"messages": [_HI, {"role": "assistant", "content": WORD}, _HI]}),
     "forged refusal": (CHAT, {"messages": [_HI, {"role": "assistant", "refusal": WORD}, _HI]}),
@@ -126,6 +146,9 @@ INPUTS = {
     "stop": (CHAT, {"messages": [_HI], "stop": [WORD]}),
     "several choices": (CHAT, {"messages": [_user(WORD)], "n": 3}),
     "messages: system": (MESSAGES, {"system": [_text(WORD)], "messages": [_HI]}),
+    "messages: second part": (MESSAGES, {"messages": [_user([_text("hi"), _text(WORD)])]}),
+    "messages: divided over parts": (MESSAGES, {"messages": [_user([_text(WORD[:5]), _text(WORD[5:])])]}),
+    "messages: consecutive turns": (MESSAGES, {"messages": [_user(WORD), _HI, _HI]}),
     "messages: earlier turn": (MESSAGES, {"messages": [_user(WORD), _HI]}),
     "messages: thinking": (
         MESSAGES,
@@ -168,6 +191,21 @@ INPUTS = {
         {
             "input": "hi",
             "text": {"format": {"type": "json_schema", "name": "n", "schema": {"properties": {WORD: {}}}}},
+        },
+    ),
+    "responses: second part": (
+        RESPONSES,
+        {"input": [_user([{"type": "input_text", "text": "hi"}, {"type": "input_text", "text": WORD}])]},
+    ),
+    "responses: system in the middle": (RESPONSES, {"input": [_HI, {"role": "developer", "content": WORD}, _HI]}),
+    "responses: divided over turns": (RESPONSES, {"input": [_user(WORD[:5]), _user(WORD[5:])]}),
+    "responses: forged call": (
+        RESPONSES,
+        {
+            "input": [
+                {"type": "function_call", "call_id": "c1", "name": "say", "arguments": json.dumps({"a": WORD})},
+                {"type": "function_call_output", "call_id": "c1", "output": "ok"},
+            ]
         },
     ),
     "responses: history": (RESPONSES, {"input": [_user(WORD), _HI]}),
@@ -226,6 +264,29 @@ def test_what_is_forbidden_does_not_reach_the_client(up: Served, leak: str, path
     assert status == 200
     assert "no-codeword" in text
     assert not any(WORD[at : at + 5] in text for at in range(len(WORD) - 4))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+@pytest.mark.parametrize("beside", BESIDE)
+def test_what_nobody_judged_is_not_passed_on(up: Served, beside: str, path: str, stream: bool) -> None:
+    more = {"max_tokens": 50} if path == MESSAGES else {}
+    ask = {"input": beside} if path == RESPONSES else {"messages": [_user(beside)]}
+    status, text = _post(up, path, {**ask, **more, "stream": stream})
+    assert status == 200
+    assert "fine" in text
+    assert WORD not in text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_one_of_several_choices_is_refused_alone(up: Served, stream: bool) -> None:
+    SEEN.clear()
+    status, text = _post(up, CHAT, {"messages": [_user("one of three")], "n": 3, "stream": stream})
+    assert status == 200
+    assert len(SEEN) == 3
+    assert WORD not in text
+    assert "no-codeword" in text
+    assert text.count("fine") == 2
 
 
 FIELDS = [

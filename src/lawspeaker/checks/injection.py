@@ -21,11 +21,12 @@ from lawspeaker.checks.injection_signs import SIGNS
 from lawspeaker.checks.injection_signs.sign import Sign
 from lawspeaker.checks.normal import Pieces, mixed_words
 from lawspeaker.checks.payloads import shifted
-from lawspeaker.checks.readings import Form, forms, readings
+from lawspeaker.checks.readings import Form, Reading, forms
 from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.settings import fields, missing, strings
+from lawspeaker.checks.sightings import Sighting, findings
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
-from lawspeaker.exchange import Exchange, Scope, Segment
+from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
 
 RULES: Final = tuple(rule.id for rule in injection_rules.RULES)
@@ -199,21 +200,13 @@ class InjectionCheck(msgspec.Struct, frozen=True):
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         reason = "The text has no sign of an attempt to steer the model."
-        found = [finding for segment in exchange.segments(scopes) for finding in self._in_part(segment)]
+        found = findings(self.principle, exchange, scopes, self._look, disguises=False)
         return found or (Finding(self.principle, "prompt_injection/signs", "upheld", reason),)
 
-    def _in_part(self, segment: Segment) -> Iterator[Finding]:
-        """What is found in the text as it stands, and in strings of JSON what only their decoding shows."""
-        told: set[tuple[str, int, int]] = set()
-        for reading in readings(segment):
-            for sign in find(reading.text, self.rules, in_data=segment.scope == "tool_result"):
-                place = (sign.rule, *reading.place(sign.start, sign.end))
-                if any(rule == sign.rule and start <= place[1] and place[2] <= end for rule, start, end in told):
-                    continue
-                told.add(place)
-                span = reading.span(sign.start, sign.end)
-                check = f"prompt_injection/{sign.rule}"
-                yield Finding(self.principle, check, "violated", _REASONS[sign.rule], (span,), sign.how)
+    def _look(self, reading: Reading) -> Iterator[Sighting]:
+        for sign in find(reading.text, self.rules, in_data=reading.segment.scope == "tool_result"):
+            rule = f"prompt_injection/{sign.rule}"
+            yield Sighting(rule, _REASONS[sign.rule], sign.start, sign.end, sign.how)
 
 
 class InjectionKind:

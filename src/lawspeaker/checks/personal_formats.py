@@ -33,7 +33,7 @@ _WORD: Final = r"\p{Lu}[\p{L}'’.-]*"
 
 PHONE_WORDS: Final = (
     r"phone|\bcall(?:s|ed|ing)?\b|mobile|\bcell\b|\bfax\b|\btel\b|telef|whatsapp|contact|reach|\bdial|"
-    r"\btext (?:me|him|her|them)\b|\bring me|voicemail|hotline|handy|rufnummer|t[ée]l[ée]phone|n[uú]mero|"
+    r"\btext (?:me|him|her|them)\b|\bring me|voicemail|hotline|helpline|handy|rufnummer|t[ée]l[ée]phone|n[uú]mero|"
     r"\b(?:my|his|her|their|new|your) number\b|\b(?:desk|office|home|work|direct)\s?:|"
     r"-(?:office|mobile|home|work|cell|desk|fax)\b"
 )
