@@ -28,6 +28,7 @@ from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.verify import verify
 
 _CANARY = re.compile(r"canary-[a-z]+-\d{6}")
+_PER_SECOND = 200  # begun; clients that open all their connections at once would be late with what they ask
 LAW = """\
 name: {name}
 version: 1.0.0
@@ -77,6 +78,7 @@ async def ask(session: aiohttp.ClientSession, base: str, key: str, canary: str, 
     )[number % 3]
     asked = {"model": "assistant", "stream": number % 2 == 0, **body}
     headers = {"authorization": f"Bearer {key}"}
+    await asyncio.sleep(number / _PER_SECOND)
     async with session.post(base + path, json=asked, headers=headers) as response:
         return canary, response.headers.get("x-lawspeaker-decision", ""), await response.text()
 

@@ -9,7 +9,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD: Final = 64 * 1024  # bytes
-PATIENCE: Final = 10.0  # seconds for a head to arrive, from the connection or from its own first byte
+PATIENCE: Final = 60.0  # seconds for a head to arrive, from the connection or from its own first byte
 _TOO_LARGE: Final = (
     b'{"error":{"message":"the head of the request is too large","type":"invalid_request_error",'
     b'"param":null,"code":"head_too_large"}}'
@@ -19,6 +19,7 @@ _TOO_LARGE: Final = (
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. A head that is too large is answered with 431; one that does not come is hung up on."""
 
+    patience = PATIENCE
     _taken = 0  # bytes of the head that is being read
     _in_head = True
     _late: asyncio.TimerHandle | None = None
@@ -55,7 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         if self._late is None:
-            self._late = self.loop.call_later(PATIENCE, self.transport.close)
+            self._late = self.loop.call_later(self.patience, self.transport.close)
 
     def _have_head(self) -> None:
         self._taken, self._in_head = 0, False
