@@ -96,7 +96,7 @@ def table(found: dict[str, list[dict[str, object]]]) -> str:
             lines.append(f"| {name} | did not start | | | | | | |")
             continue
         middle = {
-            key: statistics.median(one[key] for one in good) if good[0][key] is not None else "–"
+            key: f"{statistics.median(one[key] for one in good):.3g}" if good[0][key] is not None else "–"
             for key in ("cpu_ms_per_request", "requests_per_second", "rss_mib", "cold_start_s")
         }
         cuts = [
