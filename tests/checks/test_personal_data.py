@@ -11,8 +11,8 @@ from lawspeaker.checks import personal_types
 from lawspeaker.checks.national_ids import NATIONAL_IDS
 from lawspeaker.checks.personal_data import TYPES
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.constitution.kinds import SettingsError, needs_of
-from lawspeaker.exchange import ToolCall
+from lawspeaker.constitution.kinds import SettingsError, Undecided, needs_of
+from lawspeaker.exchange import Text, ToolCall
 from tests.checks.judged import answer, findings
 
 FOUND = [
@@ -138,3 +138,26 @@ def test_settings() -> None:
 
 def test_many_countries() -> None:
     assert len({id.country for id in NATIONAL_IDS}) >= 30
+
+
+STREAMED = [
+    "Sara lives at 28245 Puruntie 82 Apt. 595\n   LAPPEENRANTA\n   Finland 53100. Call her on 0490 75 40 81 now.",
+    "So: Apt. 675 62314 Mellemvej 32\nAalborg NO 9100, or dana@acme.io.",
+    "Ship to 12 Main Street\nSuite 501\n\nSpringfield, IL 62701\nBy Monday 9 am. Fax: 9498777106.",
+]
+
+
+@pytest.mark.parametrize("text", STREAMED)
+def test_what_has_left_is_never_part_of_what_is_found_later(text: str) -> None:
+    check = KINDS["personal_data"].prepare({}, "p")
+    assert isinstance(check, Undecided)
+    found = check.examine(answer(Text(text)), frozenset({"answer"}))
+    places = [(span.start, span.end) for finding in found for span in finding.spans]
+    assert len(places) >= 2
+    for cut in range(len(text)):
+        left = check.undecided(text[:cut])
+        assert not any(start < left < end for start, end in places), cut
+
+
+def test_a_word_that_is_to_stand_before_does_not_count_behind() -> None:
+    assert findings("personal_data", {}, "ID 9498777106, then call")[0].outcome == "upheld"

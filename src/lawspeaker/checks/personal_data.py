@@ -100,8 +100,10 @@ def _holds(rule: _Rule, text: str, start: int, end: int) -> bool:
 
 
 def _near(words: re.Pattern[str], text: str, start: int, end: int) -> bool:
-    """Whether one of `words` stands before, or close after."""
-    return bool(words.search(text[max(0, start - REACH) : start]) or words.search(text[end : end + REACH // 2]))
+    """Whether one of `words` stands before, or close after, unless they are to stand right before."""
+    if words.search(text[max(0, start - REACH) : start]):
+        return True
+    return not words.pattern.endswith(r"\Z") and bool(words.search(text[end : end + REACH // 2]))
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
@@ -176,9 +178,18 @@ class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True):
         return undecided_in(text, self._first)
 
     def _first(self, text: str) -> int:
-        matches = [(start, end) for index, start, end in _ALL.search(text) if _RULES[index].type in self.types]
-        late = [start for start, end in matches if end + _BEHIND > len(text)]
-        return before_matches(min([self._beginnings.first(text), *late]), matches)
+        matches, late = [], []
+        for index, first, last in _ALL.search(text):
+            is_address = _RULES[index].type == "address"
+            if _RULES[index].type not in self.types:
+                continue
+            start, end = postal.whole(text, first, last) if is_address else (first, last)
+            matches.append((start, end))
+            if last + (postal.BEHIND if is_address else _BEHIND) > len(text):
+                late.append(start)
+        # A house number or a flat belongs to a street that is still to come.
+        begun = self._beginnings.first(text) - (postal.BEFORE if "address" in self.types else 0)
+        return before_matches(max(0, min([begun, *late])), matches)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)
