@@ -90,9 +90,11 @@ async def gateway(address: str, options: list[str]) -> AsyncIterator[tuple[str, 
         assert process.stderr
         at = _AT.search((await process.stderr.readline()).decode())
         assert at
-        yield at[1] + "/v1", process.pid
-        process.terminate()
-        await process.wait()
+        try:
+            yield at[1] + "/v1", process.pid
+        finally:
+            process.terminate()
+            await process.wait()
 
 
 def cpu(pid: int) -> float:

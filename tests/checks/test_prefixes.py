@@ -5,9 +5,11 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lawspeaker.checks import personal_data
 from lawspeaker.checks.normal import normalised, settled
 from lawspeaker.checks.prefixes import Beginnings, before_matches, begun
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT
 from lawspeaker.constitution.kinds import UNSTATED, undecided
 from tests.constitution.sample_law import WordCheck
 
@@ -37,6 +39,20 @@ def test_before_what_is_under_way_nothing_changes(alternatives: list[str], text:
 @pytest.mark.parametrize("pattern", ["a(?i)b|c", r"\C"])
 def test_what_cannot_be_told_is_not(pattern: str) -> None:
     assert begun([pattern]) is None
+
+
+def test_where_nothing_is_told_a_match_may_be_under_way_anywhere() -> None:
+    assert Beginnings(None).first("some text") == 0
+    assert Beginnings(("(?:a{100}){100}",)).first("some text") == 0  # more than RE2 reads
+
+
+def test_of_every_format_and_rule_the_beginnings_are_told() -> None:
+    patterns = [format.pattern for format in FORMATS] + [*PASSWORD_CONTEXT, *KEY_CONTEXT]
+    personal = [rule.pattern for rule in personal_data._RULES]
+    for pattern in (*patterns, *personal):
+        told = begun([pattern])
+        assert told is not None, pattern
+        assert Beginnings(told).first("Nothing here: ") > 0, pattern
 
 
 def test_of_flags_at_the_beginning_all_alternatives_have_them() -> None:

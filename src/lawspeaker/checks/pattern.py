@@ -46,7 +46,7 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _beginnings(self) -> Beginnings:
-        return Beginnings(self.begun or ())
+        return Beginnings(self.begun)
 
     def undecided(self, text: str) -> int:
         return 0 if self.code_only or self.begun is None else undecided_in(text, self._beginnings.first)

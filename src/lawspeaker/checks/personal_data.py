@@ -172,7 +172,7 @@ class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _beginnings(self) -> Beginnings:
-        return Beginnings(begun([rule.pattern for rule in _RULES if rule.type in self.types]) or ())
+        return Beginnings(begun([rule.pattern for rule in _RULES if rule.type in self.types]))
 
     def undecided(self, text: str) -> int:
         return undecided_in(text, self._first)

@@ -11,6 +11,7 @@ too large a pattern. There is no answer then, and whoever asks has to wait for t
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import re2
@@ -45,16 +46,20 @@ _EMPTY: Final = _Node("", "")
 
 
 class Beginnings:
-    """The beginnings of the matches of some patterns, from what `begun` made of each."""
+    """The beginnings of the matches of some patterns, from what `begun` made of each. Where they are not told, or
+    together are too large for RE2, a match may be under way anywhere."""
 
-    def __init__(self, begun: Sequence[str]) -> None:
+    def __init__(self, begun: Sequence[str] | None) -> None:
         options = quiet()
         options.max_mem = _MEMORY
-        self._pattern = re2.compile(rf"(?:{'|'.join(begun)})?\z", options)
+        self._pattern: re2._Regexp | None = None
+        if begun is not None:
+            with suppress(re2.error):
+                self._pattern = re2.compile(rf"(?:{'|'.join(begun)})?\z", options)
 
     def first(self, text: str) -> int:
         """The first place in `text` from which its end may be the beginning of a match; its length for none."""
-        found = self._pattern.search(encodable(text))
+        found = self._pattern.search(encodable(text)) if self._pattern else None
         return int(found.start()) if found else 0  # the text's end is always found, unless memory ran out
 
 

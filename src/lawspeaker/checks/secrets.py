@@ -171,7 +171,7 @@ class SecretsCheck(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _beginnings(self) -> Beginnings:
-        return Beginnings(begun([*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT]) or ())
+        return Beginnings(begun([*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT]))
 
     def undecided(self, text: str) -> int:
         return undecided_in(text, self._first)

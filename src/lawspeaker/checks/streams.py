@@ -13,6 +13,7 @@ from lawspeaker.checks.judge import Judge
 from lawspeaker.checks.task import Task, task
 from lawspeaker.constitution.kinds import Check, Needs, Undecided, needs_of, undecided
 from lawspeaker.constitution.schema import Constitution, Principle
+from lawspeaker.errors import boundary
 from lawspeaker.exchange import Scope
 
 # - before: it speaks of the request, which is judged before the answer begins.
@@ -112,6 +113,7 @@ def _longest(needs: Sequence[Needs]) -> int | None:
 def _teller(check: Check) -> Callable[[str], int]:
     """`undecided` of `check`; that it has one is asked here and not for every piece of every stream."""
     if isinstance(check, Undecided):
-        check.undecided("")  # whatever it makes once is made before the first request
+        with boundary("a check that tells what it has decided"):
+            check.undecided("")  # whatever it makes once is made before the first request
         return check.undecided
     return lambda text: undecided(check, text)
