@@ -2,7 +2,7 @@
 
     python benchmarks/gateway/streams.py [--streams 40] [--events 500] [--concurrency 4]
 
-Starts an upstream that streams Chat Completions without waiting for anything, and a gateway for each way of enforcing
+Starts an upstream that streams Chat Completions, a millisecond between writes, and a gateway for each way to enforce
 them: in shadow (everything flows, one judgement at the end: the relay itself), held, and in a window, all under
 `data-protection`. An event is one word of ordinary prose. The upstream writes each event alone (`alone`), or 16 of
 them at a time (`together`). CPU is the gateway's own, from /proc, less that of as many streams of one event, so that
@@ -52,12 +52,15 @@ def _event(delta: dict[str, object], finish: str | None = None) -> bytes:
 async def _answer(request: web.Request) -> web.StreamResponse:
     body = await request.json()
     count, together = map(int, body["messages"][-1]["content"].split()[1:])
+    if not body.get("stream"):
+        message = {"role": "assistant", "content": "".join(PROSE[at % len(PROSE)] for at in range(count))}
+        return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}]})
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
     events = [_event({"content": PROSE[at % len(PROSE)]}) for at in range(count)]
     for at in range(0, count, together):
         await response.write(b"".join(events[at : at + together]))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)  # else the next would come with it
     await response.write(_event({}, "stop") + b"data: [DONE]\n\n")
     return response
 

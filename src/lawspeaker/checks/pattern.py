@@ -51,6 +51,9 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
     def undecided(self, text: str) -> int:
         return 0 if self.code_only or self.begun is None else undecided_in(text, self._beginnings.first)
 
+    def clear(self, text: str) -> bool:
+        return not any(True for each in (self.deny, self.guises) for _ in each.search(text, 1))
+
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)
         if found:

@@ -191,6 +191,9 @@ class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True):
         begun = self._beginnings.first(text) - (postal.BEFORE if "address" in self.types else 0)
         return before_matches(max(0, min([begun, *late])), matches)
 
+    def clear(self, text: str) -> bool:
+        return not any(_RULES[index].type in self.types for index in _ALL.occurring(text))
+
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)
         what = ", ".join(self.types)

@@ -186,6 +186,9 @@ class SecretsCheck(msgspec.Struct, frozen=True, dict=True):
             matches.append((start, (key_end(text, end) if is_key else None) or end))
         return before_matches(min([self._beginnings.first(text), *late]), matches)
 
+    def clear(self, text: str) -> bool:
+        return not _ALL.occurring(text)
+
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)
         return found or (Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),)

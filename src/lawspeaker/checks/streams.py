@@ -43,6 +43,7 @@ class Watch(msgspec.Struct, frozen=True):
     principle: Principle
     task: Task
     undecided: Callable[[str], int]
+    clear: Callable[[str], bool]
 
 
 class StreamPlan(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ def plan_stream(law: Constitution, retain: int | None = None) -> StreamPlan:
     """The plan for a stream under `law`."""
     planned = tuple(_planned(principle, retain) for principle in law.principles)
     watches = tuple(
-        Watch(principle, task(spec, principle, _FLOWING), _teller(spec.check))
+        Watch(principle, task(spec, principle, _FLOWING), *_tellers(spec.check))
         for principle, how in zip(law.principles, planned, strict=True)
         if how.mode == "window"
         for spec in principle.checks
@@ -110,10 +111,10 @@ def _longest(needs: Sequence[Needs]) -> int | None:
     return max(each.window if each.extent == "window" else 0 for each in needs)
 
 
-def _teller(check: Check) -> Callable[[str], int]:
-    """`undecided` of `check`; that it has one is asked here and not for every piece of every stream."""
+def _tellers(check: Check) -> tuple[Callable[[str], int], Callable[[str], bool]]:
+    """`undecided` and `clear` of `check`; that it has them is asked here and not for every piece of every stream."""
     if isinstance(check, Undecided):
         with boundary("a check that tells what it has decided"):
             check.undecided("")  # whatever it makes once is made before the first request
-        return check.undecided
-    return lambda text: undecided(check, text)
+        return check.undecided, check.clear
+    return lambda text: undecided(check, text), lambda text: False

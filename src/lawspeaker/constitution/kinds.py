@@ -67,6 +67,10 @@ class Undecided(Protocol):
         """From which place of `text` on, if it goes on, what is found may still be another than it is now."""
         ...
 
+    def clear(self, text: str) -> bool:
+        """Whether a look is enough to say that `examine` finds nothing in `text`, where it has no other form."""
+        ...
+
 
 def undecided(check: "Check", text: str) -> int:
     """The same for any check."""

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from lawspeaker.checks.prefixes import before_matches
+from lawspeaker.checks.readings import forms
 from lawspeaker.checks.streams import StreamPlan
 from lawspeaker.constitution.schema import Principle
 from lawspeaker.deliberation.redaction import cut
@@ -115,8 +116,12 @@ class Window:
     def _matches(self) -> list[_Match]:
         """What is violated in what has not left, or reaches into it."""
         exchange = Exchange((Message("assistant", (Text(self._text),)),))
+        near = self._text[max(0, self._done - _JUST_BEFORE) :]
+        plain = not forms(near)
         found: list[_Match] = []
         for watch in self._watches:
+            if plain and watch.clear(near):
+                continue
             for finding in watch.task.run(exchange):
                 if finding.outcome == "inconclusive" and watch.principle.on_inconclusive != "note":
                     self._stalled = True  # the whole answer may be clearer
