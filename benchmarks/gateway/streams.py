@@ -7,7 +7,8 @@ them: in shadow (everything flows, one judgement at the end: the relay itself), 
 `data-protection`. An event is one word of ordinary prose. The upstream writes each event alone (`alone`), or 16 of
 them at a time (`together`). CPU is the gateway's own, from /proc, less that of as many streams of one event, so that
 what a request costs in any case is apart. The added time to the first words is that of a request through the gateway
-less the median of one straight to the upstream. Prints one JSON object. Load, gateway and upstream share the cores.
+less the median of one straight to the upstream; `window alone` is the window in this process. Prints one JSON object.
+Load, gateway and upstream share the cores.
 """
 
 import argparse
@@ -26,6 +27,11 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+
+from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.streams import plan_stream
+from lawspeaker.constitution.load import load as load_law
+from lawspeaker.deliberation.window import Window
 
 PROSE = [
     f"{word} "
@@ -156,6 +162,25 @@ async def measure(address: str, options: list[str], given: argparse.Namespace) -
     return result
 
 
+def engine(events: int) -> dict[str, float]:
+    """CPU of the window alone, in this process: for each event, and up to the first words that it lets out."""
+    plan = plan_stream(load_law("data-protection", kinds=KINDS))
+    first, every = [], []
+    for _ in range(100):
+        window, begun, out = Window(plan), time.process_time(), 0.0
+        for at in range(events):
+            ready = window.take(PROSE[at % len(PROSE)])
+            out = out or (time.process_time() - begun if ready else 0.0)
+        every.append((time.process_time() - begun) / events)
+        first.append(out)
+    cuts = statistics.quantiles(first[1:], n=100)
+    return {
+        "cpu_us_per_event": round(1e6 * statistics.median(every), 1),
+        "first_words_cpu_ms_p50": round(1e3 * cuts[49], 3),
+        "first_words_cpu_ms_p99": round(1e3 * cuts[98], 3),
+    }
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--streams", type=int, default=40)
@@ -163,8 +188,9 @@ async def main() -> None:
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--first", type=int, default=300, help="requests that the first words are timed in")
     given = parser.parse_args()
+    results: dict[str, object] = {"window alone": engine(given.events)}
     async with upstream() as address:
-        results = {name: await measure(address, options, given) for name, options in MODES.items()}
+        results |= {name: await measure(address, options, given) for name, options in MODES.items()}
     print(json.dumps(results, indent=2))
 
 
