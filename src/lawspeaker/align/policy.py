@@ -53,14 +53,16 @@ class Course:
             return self._run(prompts, rewards)
 
     def _run(self, prompts: Sequence[Prompt], rewards: Rewards) -> Reinforced:
+        import torch
         from datasets import Dataset
         from transformers.trainer_callback import PrinterCallback
         from trl import GRPOTrainer  # type: ignore[attr-defined]
 
         learner = Learner(self.start, self.seed)
         rows = [{"id": each.id, "prompt": learner.transcript.turns(each.exchange.messages)} for each in prompts]
+        half = self.lora and torch.cuda.is_available()  # what is not trained need not be held in single precision
         trainer: Any = GRPOTrainer(
-            model=learner.network,
+            model=learner.network.to(torch.bfloat16) if half else learner.network,
             args=self._settings(list(rewards.weights.values())),
             reward_funcs=rewards.functions(),  # type: ignore[arg-type]
             train_dataset=Dataset.from_list(rows),
