@@ -193,6 +193,9 @@ def test_a_folder_of_prompts_is_read_by_name_and_an_id_is_there_once(tmp_path: P
     lines(tmp_path / "c.jsonl", {"id": "3"})
     with pytest.raises(InputError, match=r"c\.jsonl:1: it must end with"):
         read_prompts(tmp_path)
+    lines(tmp_path / "c.jsonl", {"id": "3", "messages": [{"role": "system", "content": "Be brief."}]})
+    with pytest.raises(InputError, match=r"c\.jsonl:1: it must end with"):
+        read_prompts(tmp_path)
 
 
 @pytest.mark.parametrize("change", [{"a_better": 1.5}, {"by": ""}, {"b": "x"}, {"source": "rumour"}, {"id": ""}])

@@ -179,7 +179,8 @@ def _line(file: Path, number: int, line: bytes, kind: type[L]) -> tuple[L, Excha
         exchange = said.exchange
     except (msgspec.DecodeError, KeyError) as error:
         raise InputError(f"{file}:{number}: {error}; want id and request, or id and messages") from None
-    if not said.id.strip() or not exchange.messages[-1].text.strip() or exchange.has_answer:
+    last = exchange.messages[-1]
+    if not said.id.strip() or not last.text.strip() or last.role not in {"user", "tool"}:
         raise InputError(f"{file}:{number}: it must end with something that is asked, and have an id")
     return said, exchange, line
 
