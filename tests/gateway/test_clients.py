@@ -1,6 +1,7 @@
 """The vendors' own clients, unchanged, against a served gateway."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -286,7 +287,15 @@ class TestLiteLLM:
             f" api_base={up.base + '/v1'!r}, messages={turns!r}, {tail}"
         )
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-W", "ignore", "-c", script],
+            env={
+                **os.environ,
+                "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            },  # no prices from the network
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
