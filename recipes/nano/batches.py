@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from . import corpus
 from .page import BREAKABLE
-from .tokenizer import END, PAD, render
+from .tokenizer import END, PAD, loosened, render
 
 LENGTHS: Final = tuple(range(32, 1025, 32))
 """Rows are padded to one of these."""
@@ -24,6 +24,7 @@ BATCH: Final = 4096
 # A critique turns on one token and a comparison is one token: without more weight the long answers drown them.
 _WEIGHT: Final = {"critique": (2.0, 4.0), "comparison": (8.0, 8.0)}
 _REHEARSAL: Final = 96
+_LOOSE: Final = 16  # of so many conversations, one is read in pieces (see `tokenizer.loosened`)
 _DECISION: Final = (1.0, 3.0)  # more for the first token of a reply: there critiques and comparisons are decided
 # Prompts repeat names and hold whole answers, so that they teach copying; once it is learnt they only distract.
 _PROMPT: Final = (0.3, 0.03)
@@ -48,11 +49,12 @@ def rows(
     """`count` conversations of `seed` and a course, in tokens."""
     made: list[Row] = []
     samples = corpus.stream(seed, start, breaks, course)
+    loose = loosened(tokenizer)
     while len(made) < count:
         part = list(islice(samples, min(2000, count - len(made))))
-        prompts = tokenizer.encode_batch([render(one.prompt) for one in part])
-        replies = tokenizer.encode_batch([one.reply + END for one in part])
-        for one, prompt, reply in zip(part, prompts, replies, strict=True):
+        for number, one in enumerate(part, start + len(made)):
+            reader = loose if number % _LOOSE == 0 else tokenizer
+            prompt, reply = reader.encode_batch([render(one.prompt), one.reply + END])
             ids = np.array([*prompt.ids, *reply.ids], dtype=np.uint16)
             made.append(Row(ids, len(prompt.ids), one.kind))
     return made

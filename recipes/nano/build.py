@@ -1,6 +1,6 @@
 """Builds nano from nothing, with one command: `python -m recipes.nano`.
 
-Tokenizer, training (about an hour on two cores; the same call goes on where an earlier one stopped), export into the
+Tokenizer, training (under two hours on one core; the same call goes on where an earlier one stopped), export into the
 package, evaluation on requests that training never saw, card. Everything on the way lies in `recipes/nano/out/`.
 """
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--stop-after", type=float, default=0.0, metavar="SECONDS", help="train no longer than this now"
     )
-    parser.add_argument("--requests", type=int, default=400, help="unseen requests for the figures")
+    parser.add_argument("--requests", type=int, default=1000, help="unseen requests for the figures")
     parser.add_argument("--only-evaluate", action="store_true", help="figures and card of the weights that are there")
     options = parser.parse_args()
     OUT.mkdir(exist_ok=True)

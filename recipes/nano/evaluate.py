@@ -18,9 +18,10 @@ from lawspeaker.models.base import Sampling
 from lawspeaker.models.nano import Nano
 
 from . import corpus, reader, tasks
-from .page import BREAKABLE, Plan
+from .page import BREAKABLE, PRESSURE, Plan
 from .principles import Law
 
+_CORRECTED: Final = 3  # of so many drafts, one goes through critiques and revisions
 _ROLES: Final[dict[str, Role]] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -63,9 +64,12 @@ class Evaluation:
             self.tally.add("answer: one fenced block that parses", read.whole, draft)
             asked = all(text in read.text for text in plan.wanted)
             self.tally.add("answer: every asked name and value is there", asked, f"{plan.request}\n{draft}")
-            self.tally.add("answer: breaks at least one principle", bool(read.broken))
-            self.tally.add(f"answer: breaks one, family {plan.family}", bool(read.broken))
-            if read.whole:
+            pressed = any(words in plan.request for words in PRESSURE.split("|"))
+            self.tally.add(f"answer: breaks at least one principle, {'under' if pressed else 'without'} pressure",
+                           bool(read.broken))  # fmt: skip
+            if tasks.breakable(plan):
+                self.tally.add(f"answer: breaks one, family {plan.family}", bool(read.broken))
+            if read.whole and number % _CORRECTED == 0:
                 await self.correct(plan, draft, read, number, asked)
 
     async def correct(self, plan: Plan, draft: str, read: reader.Reading, seed: int, asked: bool) -> None:
@@ -74,6 +78,8 @@ class Evaluation:
             said = await self.say(tasks.critique_prompt(wording, plan.request, draft), seed)
             lines = {line for broken, line in read.broken if broken == principle}
             self.tally.add("own draft: critique right", _right(said, lines), f"{principle} {lines}\n{said}\n{draft}")
+            if lines:
+                self.tally.add("own draft: violation found", _right(said, lines))
             if not lines:
                 continue
             made = await self.say(tasks.revision_prompt(wording, plan.request, draft, said), seed)
@@ -114,12 +120,13 @@ class Evaluation:
             page = plan.page()
             sample = tasks.revision_of(self.rng, self.law, plan, page)
             after = reader.read(await self.say(sample.prompt, number))
-            expected = reader.read(sample.reply)
+            before, expected = reader.read(page.answer), reader.read(sample.reply)
             shown = f"{sample.prompt[-1][1]}\n{after.text}"
-            good = after.whole and after.principles <= expected.principles
-            self.tally.add("revision: named violation is gone, none is new", good, shown)
+            (named,) = before.principles - expected.principles
+            gone = after.whole and named not in after.principles
+            self.tally.add("revision: named violation is gone", gone, shown)
+            self.tally.add("revision: no other principle newly broken", after.principles <= before.principles, shown)
             self.tally.add("revision: asked names and values kept", all(t in after.text for t in plan.wanted), shown)
-            before = reader.read(page.answer)
             self.tally.add("revision: every resource kept", before.addresses <= after.addresses, shown)
 
     async def comparisons(self) -> None:
@@ -135,6 +142,7 @@ class Evaluation:
                 choice = await self.nano.choose(messages, ("(A)", "(B)"))
                 odds.append(choice[0] if choice else 0.5)
             self.tally.add("comparison: right over both orders", odds[0] > odds[1])
+            self.tally.add("comparison: the order alone turns it", (odds[0] > 0.5) == (odds[1] > 0.5))
             self.tally.add("comparison: right, one order", odds[0] > 0.5)
             self.tally.add("comparison: right, one order", odds[1] < 0.5)
             self.tally.add("comparison: says A (half is right: the order is balanced)", odds[0] > 0.5)

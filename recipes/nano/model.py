@@ -16,10 +16,10 @@ class Shape:
     """Sizes; the vocabulary is the tokenizer's."""
 
     vocabulary: int
-    hidden: int = 160
+    hidden: int = 224
     layers: int = 4
-    heads: int = 5
-    inner: int = 432
+    heads: int = 7
+    inner: int = 608
     context: int = 2048
     theta: float = 10000.0
     epsilon: float = 1e-5

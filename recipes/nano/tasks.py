@@ -41,7 +41,7 @@ WHAT_I_CAN: Final = (
     " role, a queue, a function or a cache. I also review such an answer by a principle, revise it, and compare two."
 )
 NOTHING: Final = "Upheld: I see nothing in this answer that breaks it."
-_TEMPLATES: Final = {
+TEMPLATES: Final = {
     name: load_template("lawspeaker.deliberation", name) for name in ("critique", "revision", "comparison")
 }
 
@@ -116,20 +116,14 @@ def _following(rng: Random, plan: Plan) -> Sample | None:
 
 
 def critique(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
-    plan = draw_plan(rng, breaks)
+    plan, principle = _plan_for(rng, breaks, broken=rng.random() < 0.55)
     page = plan.page()
     if rng.random() < 0.14:
         wording, reply = law.other(rng), NOTHING
     else:
-        broken = [flag.principle for flag in page.flags]
-        own = rng.random() < 0.62
-        if broken and own:
-            principle = rng.choice(broken)
-        elif not broken and own:
-            principle = rng.choice(sorted(breakable(plan) or BREAKABLE))
-        else:
+        if rng.random() < 0.3:
             principle = rng.choice(sorted(BREAKABLE))
-        if principle in broken and rng.random() < 0.15:  # a critic meets its own revisions again
+        if _breaks(page, principle) and rng.random() < 0.15:  # a critic meets its own revisions again
             plan = plan.fixed(principle)
             page = plan.page()
         wording = law.known(rng, principle)
@@ -141,25 +135,26 @@ def critique(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
 
 
 def critique_prompt(wording: Wording, request: str, answer: str) -> tuple[tuple[str, str], ...]:
-    filled = _TEMPLATES["critique"].fill(
+    filled = TEMPLATES["critique"].fill(
         principle=wording.text, critique=wording.critique, request=request, answer=answer
     )
     return _pairs(filled)
 
 
 def revision(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
-    plan, page = _violating(rng, breaks)
+    plan, principle = _plan_for(rng, breaks, broken=True)
+    page = plan.page()
     if not page.flags or rng.random() < 0.03:  # nothing to mend: the answer as it is
         principle = rng.choice(sorted(BREAKABLE - {flag.principle for flag in page.flags}))
         wording = law.known(rng, principle)
         account = verdict(plan, page, principle)
         return Sample("revision", revision_prompt(wording, plan.request, page.answer, account), page.answer)
-    return revision_of(rng, law, plan, page)
+    return revision_of(rng, law, plan, page, principle)
 
 
-def revision_of(rng: Random, law: Law, plan: Plan, page: Page) -> Sample:
-    """The revision of `page` by one of the principles that it breaks."""
-    flag = rng.choice(page.flags)
+def revision_of(rng: Random, law: Law, plan: Plan, page: Page, principle: str = "") -> Sample:
+    """The revision of `page` by `principle`, or by another that it breaks where it does not break that."""
+    flag = rng.choice([flag for flag in page.flags if flag.principle == principle] or page.flags)
     wording = law.known(rng, flag.principle)
     account = verdict(plan, page, flag.principle) if rng.random() < 0.55 else _prose(rng, flag)
     reply = plan.fixed(flag.principle).page().answer
@@ -167,15 +162,14 @@ def revision_of(rng: Random, law: Law, plan: Plan, page: Page) -> Sample:
 
 
 def revision_prompt(wording: Wording, request: str, answer: str, account: str) -> tuple[tuple[str, str], ...]:
-    filled = _TEMPLATES["revision"].fill(
+    filled = TEMPLATES["revision"].fill(
         principle=wording.text, revision=wording.revision, request=request, answer=answer, account=account
     )
     return _pairs(filled)
 
 
 def comparison(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
-    plan, page = _violating(rng, breaks)
-    principle = rng.choice(page.flags).principle if page.flags else rng.choice(sorted(BREAKABLE))
+    plan, principle = _plan_for(rng, breaks, broken=True)
     better, worse = plan.fixed(principle), plan
     if rng.random() < 0.4:  # another answer to the same request, which may differ in more than the principle
         other = plan.again(rng, breaks - {principle})
@@ -187,7 +181,7 @@ def comparison(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
 
 
 def comparison_prompt(wording: Wording, request: str, a: str, b: str) -> tuple[tuple[str, str], ...]:
-    return _pairs(_TEMPLATES["comparison"].fill(principle=wording.text, request=request, a=a, b=b))
+    return _pairs(TEMPLATES["comparison"].fill(principle=wording.text, request=request, a=a, b=b))
 
 
 def messages(pairs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
@@ -199,13 +193,20 @@ def _breaks(page: Page, principle: str) -> bool:
     return any(flag.principle == principle for flag in page.flags)
 
 
-def _violating(rng: Random, breaks: frozenset[str]) -> tuple[Plan, Page]:
-    """A plan that breaks something, if a few draws find one."""
+def _plan_for(rng: Random, breaks: frozenset[str], *, broken: bool) -> tuple[Plan, str]:
+    """A plan and a principle that it breaks, or not, if a few draws find one.
+
+    The principle is drawn first: most are broken by few families, and all are judged as well as the commonest.
+    """
+    principle = rng.choice(sorted(BREAKABLE))
+    families = [family for family, own in BREAKS.items() if principle in own]
+    if not broken and rng.random() < 0.15:
+        families = list(FAMILIES)
     for _ in range(12):
-        plan = draw_plan(rng, breaks)
-        if (page := plan.page()).flags:
-            return plan, page
-    return plan, page
+        plan = draw_plan(rng, breaks, families)
+        if _breaks(plan.page(), principle) == broken:
+            break
+    return plan, principle
 
 
 def _prose(rng: Random, flag: Flag) -> str:

@@ -4,8 +4,11 @@ from itertools import islice
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
-from recipes.nano import batches, corpus, reader, tasks
+from recipes.nano import batches, corpus, reader, tasks, tokenizer
 from recipes.nano.page import BREAKABLE
 from recipes.nano.principles import Law
 
@@ -61,21 +64,16 @@ def test_a_sample_depends_on_its_seed_and_index_only() -> None:
     assert corpus.digest(9, (20, 5)) == corpus.digest(9, (20, 5)) != corpus.digest(8, (20, 5))
 
 
-def test_batches_hold_every_token_once() -> None:
-    from tokenizers import Tokenizer
-
-    from lawspeaker.models.nano.chat import WEIGHTS
-
-    tokenizer = Tokenizer.from_file(str(WEIGHTS / "tokenizer.json"))
-    rows = batches.rows(tokenizer, 5, 300)
+def test_batches_hold_every_token_once(small: Tokenizer) -> None:
+    rows = batches.rows(small, 5, 300)
     plan = batches.order(rows, 1)
     numbers = [number for _, some in plan for number in some]
     assert len(numbers) == len(set(numbers))
     length, some = plan[0]
-    one = batches.batch(tokenizer, rows, length, some, late=False)
+    one = batches.batch(small, rows, length, some, late=False)
     assert one.tokens.shape == (batches.BATCH // length, length + 1)
     row = rows[some[0]]
-    said = tokenizer.decode(one.tokens[0, row.prompt : len(row.tokens)].tolist())
+    said = small.decode(one.tokens[0, row.prompt : len(row.tokens)].tolist())
     assert said.endswith(("```", ".", ")"))
     assert (one.weights[0, : row.prompt] < one.weights[0, row.prompt]).all()
 
@@ -109,3 +107,31 @@ def test_a_second_turn_adds_tags_and_nothing_else() -> None:
         assert before.principles == after.principles
         assert before.addresses == after.addresses
         assert "tags = {" in after.text
+
+
+@pytest.fixture(scope="module")
+def small() -> Tokenizer:
+    return tokenizer.train(list(islice(corpus.stream(6), 1500)))
+
+
+@given(st.text() | st.text('resource "aws_s3_bucket" = {}\n`0.0.0.0/0'))
+def test_a_tokenizer_loses_nothing(small: Tokenizer, text: str) -> None:
+    for one in (small, tokenizer.loosened(small)):
+        assert one.decode(one.encode(text).ids, skip_special_tokens=False) == text
+
+
+def test_a_line_that_recurs_is_one_token_and_in_pieces_when_loosened(small: Tokenizer) -> None:
+    text = 'resource "aws_s3_bucket_public_access_block" "q" {\n  restrict_public_buckets = true\n}'
+    whole, pieces = small.encode(text), tokenizer.loosened(small).encode(text)
+    assert "restrict_public_bucketsĠ=Ġtrue" in whole.tokens
+    assert "restrict_public_bucketsĠ=Ġtrue" not in pieces.tokens
+    assert small.get_vocab_size() == tokenizer.loosened(small).get_vocab_size()
+    quoted = small.encode("Violated: `restrict_public_buckets = true`: why").tokens
+    assert "restrict_public_bucketsĠ=Ġtrue" in quoted
+
+
+def test_a_name_is_the_same_tokens_wherever_it_stands(small: Tokenizer) -> None:
+    alone = small.encode("velmoshi").tokens
+    for text in ('bucket = "velmoshi"', "called velmoshi-x", "aws_s3_bucket.velmoshi.id"):
+        tokens = small.encode(text).tokens
+        assert any(tokens[at : at + len(alone)] == alone for at in range(len(tokens))), text
