@@ -74,7 +74,7 @@ async def run(requests: int) -> dict[str, object]:
     begun = time.perf_counter()
     async with MemoryLog() as log:
         for number in range(requests):
-            plan = tasks.draw_plan(rng, families=tasks.TAUGHT)
+            plan = tasks.draw_plan(rng)
             governor = Governor(law, nano, nano, log, sampling=Sampling(seed=number))
             tally(plan, await governor.govern(ask(plan.request)), law, seen)
     return {

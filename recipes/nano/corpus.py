@@ -22,7 +22,7 @@ _BETWEEN: Final = ('"\n  bucket = "', " ", "\n", '", "', ".", '" {\n  ', " for "
 # The first course teaches to write and to copy; the second, more of what is decided by one token.
 _SHARES: Final = (
     {"answer": 32, "critique": 33, "revision": 24, "comparison": 7, "other": 4},
-    {"answer": 14, "critique": 48, "revision": 20, "comparison": 14, "other": 4},
+    {"answer": 30, "critique": 34, "revision": 18, "comparison": 16, "other": 2},
 )
 
 

@@ -1,4 +1,4 @@
-"""Requests as JSONL for `lawspeaker align`, of the families that the bundled weights were taught.
+"""Requests as JSONL for `lawspeaker align`.
 
 Run as `python -m recipes.nano.prompts SEED COUNT`.
 
@@ -14,7 +14,7 @@ from . import tasks
 
 def lines(seed: str, count: int) -> list[str]:
     rng = Random(f"lawspeaker/nano/align/{seed}")
-    plans = [tasks.draw_plan(rng, families=tasks.TAUGHT) for _ in range(count)]
+    plans = [tasks.draw_plan(rng) for _ in range(count)]
     return [
         json.dumps({"id": f"{seed}-{number}", "request": plan.request, "wanted": sorted(plan.wanted)})
         for number, plan in enumerate(plans)

@@ -31,8 +31,6 @@ BREAKS: Final[Mapping[str, frozenset[str]]] = {
     **{sheet.family: single.principles(sheet) for sheet in catalogue.SHEETS},
 }
 """Which principles each family can break."""
-TAUGHT: Final = ("bucket", "database", "security group", "role")
-"""The families that the bundled weights were trained on. The recipe is ahead of them until the next build."""
 _SHARES: Final = {"bucket": 16, "database": 13, "security group": 12, "role": 11, "log group": 2, "subnet": 2}
 _SHARE: Final = 4.4
 _SEVERAL: Final = 0.1

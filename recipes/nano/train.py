@@ -1,8 +1,8 @@
 """Training: seeded, resumable, on two cores.
 
 `out/checkpoint.pt` is written every two minutes and at the end; the same call goes on from it. `out/loss.jsonl` has
-the loss. The number of samples is the budget. In the first course the learning rate rises for a moment, stays, and
-falls to nothing over the last 45 % of the steps; in the second it starts at half of that and falls all the way.
+the loss. The number of samples is the budget. The learning rate rises for a moment, stays, falls from 55 % of the first
+course on, and from about the end of that course more slowly, to nothing at the end of the second.
 """
 
 import json
@@ -22,11 +22,12 @@ from .batches import Row
 from .model import Network, Shape, loss
 from .muon import Muon
 
-SAMPLES: Final = (108_000, 46_000)
+SAMPLES: Final = (108_000, 40_000)
 """Conversations of the two courses; see `corpus.py`."""
 _SAVE_SECONDS: Final = 120.0
 _WARMUP: Final = 60
 _FALL: Final = 0.45
+_SLOW: Final = 0.29
 _LEARNT: Final = 0.5  # of the first course: from here on copying is learnt
 _MATRIX_RATE: Final = 0.012
 _OTHER_RATE: Final = 3e-3
@@ -103,10 +104,8 @@ def _optimizers(network: Network) -> list[torch.optim.Optimizer]:
 
 
 def _rates(optimizers: list[torch.optim.Optimizer], step: int, first: int, steps: int) -> None:
-    if step < first:
-        share = min(1.0, (step + 1) / _WARMUP, (first - step) / (first * _FALL))
-    else:
-        share = 0.5 * min(1.0, (step - first + 1) / _WARMUP) * (steps - step) / (steps - first)
+    fall = max((first - step) / (first * _FALL), _SLOW * (steps - step) / (steps - first))
+    share = min(1.0, (step + 1) / _WARMUP, fall)
     for optimizer, rate in zip(optimizers, (_MATRIX_RATE, _OTHER_RATE), strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate * share
