@@ -40,8 +40,10 @@ not trained for it answers with what it can do.
 - Corpus: {samples:,} conversations of seed {seed} in two courses (`recipes/nano/corpus.py`), SHA-256
   `{digest}`. Names are drawn afresh for nearly every sample, from a space
   too large to learn by heart.
-- Recipe: commit `{commit}`, `python -m recipes.nano`, two CPU cores.
+- Recipe: commit `{commit}`, `python -m recipes.nano`, one CPU core.
 - Files: `{model}` (`weights/DIGEST.txt`).
+- The run was stopped and resumed once, at three fifths: the second course and the end of the learning rate were settled
+  then, and what had been trained until then is what the recipe trains.
 
 ## Figures
 
