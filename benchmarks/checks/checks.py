@@ -2,10 +2,11 @@
 
     python benchmarks/checks/checks.py --data FOLDER
 
-FOLDER holds `terraform-snippets.jsonl` (the examples beside each of Trivy's checks, MIT) and `terraform-requests.jsonl`
-(IaC-Eval's references, MIT). Prints one JSON object. Every timed text is new to the caches of the checks. Names such
-as `bad_example` are renamed before a snippet is judged. A snippet's label speaks of one Trivy check only, so a rule is
-scored on the checks that ask what it asks (`ASKS`); a good snippet that breaks another of our rules is no false alarm.
+FOLDER holds `terraform-snippets.jsonl` (the examples beside each of Trivy's checks, MIT), `terraform-requests.jsonl`
+(IaC-Eval's references, MIT) and `judged-completions.jsonl` (answers of language models, XSTest, CC-BY-4.0). Prints one
+JSON object. Every timed text is new to the caches of the checks. Names such as `bad_example` are renamed before a
+snippet is judged. A snippet's label speaks of one Trivy check only, so a rule is scored on the checks that ask what it
+asks (`ASKS`); a good snippet that breaks another of our rules is no false alarm.
 """
 
 import argparse
@@ -18,10 +19,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from lawspeaker.checks.assess import assess
+from lawspeaker.checks.judge import Judge
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.checks.terraform.rules import RULES
 from lawspeaker.constitution.load import load
+from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
 from lawspeaker.exchange import Exchange, Message, Text, ask
 from lawspeaker.finding import combine
 from lawspeaker.statistics import wilson
@@ -65,15 +70,34 @@ def chat_answers(programs: list[str]) -> Iterator[Exchange]:
         yield ask("Write it.").with_answer((fence + prose * 50)[:4096])
 
 
-def milliseconds(exchanges: list[Exchange]) -> dict[str, float]:
-    law = load("infrastructure", kinds=KINDS)
+def prose(completions: list[str]) -> Iterator[Exchange]:
+    """Answers of 4 KB without code, each of several completions."""
+    for number in range(len(completions)):
+        text = "\n\n".join(completions[(number + more) % len(completions)] for more in range(40))
+        yield ask("How do I do that?").with_answer(text[:4096])
+
+
+def fifty(law: Constitution) -> Constitution:
+    """`law` with house rules, so that it has 50 deterministic checks."""
+    own = sum(not isinstance(spec.check, Judge) for principle in law.principles for spec in principle.checks)
+    rules = []
+    for number in range(50 - own):
+        words = {"deny": [rf"(?i)\bproject[- ]{name}{number}\b" for name in ("kestrel", "harbour", "juniper")]}
+        settings = {**words, "reason": "A project's inner name is said."}
+        spec = CheckSpec("pattern", settings, KINDS["pattern"].prepare(settings, f"house-{number}"), "1")
+        rules.append(Principle(f"house-{number}", "Inner names stay inside.", "minor", checks=(spec,)))
+    return msgspec.structs.replace(law, principles=(*law.principles, *rules))
+
+
+def milliseconds(exchanges: list[Exchange], law: Constitution | None = None) -> dict[str, float]:
+    law = law or load("infrastructure", kinds=KINDS)
 
     async def run() -> list[float]:
         seconds = []
         for exchange in exchanges:
-            begun = time.perf_counter()
+            begun = time.thread_time()
             await assess(exchange, law)
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(time.thread_time() - begun)
         return seconds
 
     spent = sorted(second * 1000 for second in asyncio.run(run()))
@@ -118,11 +142,15 @@ def main() -> None:
     data = parser.parse_args().data
     snippets = rows(data / "terraform-snippets.jsonl")
     programs = [row["reference"] for row in rows(data / "terraform-requests.jsonl")]
+    completions = [row["completion"] for row in rows(data / "judged-completions.jsonl")]
     outcomes = {rule: Counter(outcome(rule, program) for program in programs) for rule in RULES}
     undecided = sum(any(outcome(rule, program) == "inconclusive" for rule in RULES) for program in programs)
     result = {
-        "assess, infrastructure, ms": {
-            "chat answer of 4 KB": milliseconds(list(chat_answers(programs * 3))),
+        "assess, ms of CPU time": {
+            "chat answer of 4 KB, 50 checks": milliseconds(
+                list(prose(completions)), fifty(load("infrastructure", kinds=KINDS))
+            ),
+            "chat answer of 4 KB with a program": milliseconds(list(chat_answers(programs * 3))),
             "one program": milliseconds([as_file(f"# {n}\n{text}") for n, text in enumerate(programs * 3)]),
         },
         "snippets": {rule: score(rule, snippets) for rule in ASKS},

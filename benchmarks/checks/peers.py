@@ -13,6 +13,7 @@ like of are left out, so both are scored on the same rows. references: findings 
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -44,13 +45,19 @@ def laid_out(texts: Iterable[str], root: Path) -> None:
         (folder / "main.tf").write_text(text, encoding="utf-8")
 
 
-def timed(command: list[str]) -> tuple[float, str]:
-    """Seconds and output of `command`. Both tools leave with an error where they find something."""
-    begin = time.perf_counter()
+def timed(command: list[str]) -> tuple[float, float, str]:
+    """Seconds by the clock and of processor time, and output of `command`. Both tools leave with an error where they
+    find something."""
+    begin, spent = time.perf_counter(), _processor()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         sys.exit(f"{command[0]} printed nothing: {done.stderr[-400:]}")
-    return time.perf_counter() - begin, done.stdout
+    return time.perf_counter() - begin, _processor() - spent, done.stdout
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def folder(programs: list[str], wanted: int, checkov: str | None) -> dict[str, object]:
@@ -63,12 +70,15 @@ def folder(programs: list[str], wanted: int, checkov: str | None) -> dict[str, o
         if checkov:
             commands["checkov"] = [checkov, "--directory", root, *CHECKOV]
         done = {name: timed(command) for name, command in commands.items()}
-    judged = json.loads(done["lawspeaker"][1])["files"]
+    judged = json.loads(done["lawspeaker"][2])["files"]
     if judged != wanted:
         sys.exit(f"{judged} of {wanted} programs were judged")
     return {
         "programs": wanted,
-        **{name: {"s": round(took, 1), "programs/s": round(wanted / took, 1)} for name, (took, _) in done.items()},
+        **{
+            name: {"s": round(took, 1), "CPU s": round(spent, 1), "programs/CPU s": round(wanted / spent, 1)}
+            for name, (took, spent, _) in done.items()
+        },
     }
 
 
@@ -76,7 +86,7 @@ def failed(texts: list[str], checkov: str) -> dict[int, set[str]]:
     """The ids of Checkov's checks that fail, by the number of the text."""
     with tempfile.TemporaryDirectory() as root:
         laid_out(texts, Path(root))
-        report = json.loads(timed([checkov, "--directory", root, *CHECKOV])[1])
+        report = json.loads(timed([checkov, "--directory", root, *CHECKOV])[2])
     found: dict[int, set[str]] = defaultdict(set)
     for part in report if isinstance(report, list) else [report]:
         for check in part.get("results", {}).get("failed_checks", ()):

@@ -5,6 +5,7 @@ said after the last thing that somebody else said.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -78,7 +79,7 @@ class Segment(msgspec.Struct, frozen=True):
     name: str
 
 
-class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A conversation; see the module's first lines for what in it is the answer."""
 
     messages: tuple[Message, ...]
@@ -116,12 +117,18 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         a segment, unless it came from outside; then it is part of the request. Every user turn and tool result is a
         segment, since an attack may be spread over turns.
         """
+        return iter(self._all) if scopes is None else (each for each in self._all if each.scope in scopes)
+
+    # Kept, since every check asks for them.
+    @cached_property
+    def _all(self) -> tuple[Segment, ...]:
         start = self.answer_start
-        for m, message in enumerate(self.messages):
-            for p, part in enumerate(message.parts):
-                scope = _scope(message, part, in_answer=m >= start)
-                if scope and (scopes is None or scope in scopes):
-                    yield Segment(scope, m, p, part.text, part.name if isinstance(part, Text | ToolCall) else "")
+        return tuple(
+            Segment(scope, m, p, part.text, part.name if isinstance(part, Text | ToolCall) else "")
+            for m, message in enumerate(self.messages)
+            for p, part in enumerate(message.parts)
+            if (scope := _scope(message, part, in_answer=m >= start))
+        )
 
 
 def ask(text: str) -> Exchange:

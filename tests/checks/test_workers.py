@@ -270,15 +270,16 @@ def test_results_are_bounded_and_hold_no_text() -> None:
     results = Results(most=3)
     digests = [content(ask(str(number))) for number in range(4)]
     fine = (Finding("p", "terraform/x", "upheld", "Fine."),)
-    for digest in digests:
-        results.put(key(digest, task), task, fine)
-    assert [results.get(key(digest, task)) for digest in digests] == [None, fine, fine, fine]
-    results.get(key(digests[1], task))
-    results.put(key(digests[0], task), task, fine * 2)
-    assert [results.get(key(digest, task)) for digest in digests] == [fine * 2, fine, None, None]
-    results.put(key(digests[2], task), task, (unfinished(TERRAFORM, "Late."),))
-    assert results.get(key(digests[2], task)) is None
+    keys = [key(digest, task) for digest in digests]
+    for each in keys:
+        results.keep([each], [fine])
+    assert results.known(keys) == [None, fine, fine, fine]
+    results.known(keys[1:2])
+    results.keep(keys[:1], [fine * 2])
+    assert results.known(keys) == [fine * 2, fine, None, None]
+    results.keep(keys[2:3], [(unfinished(TERRAFORM, "Late."),)])
+    assert results.known(keys[2:3]) == [None]
     other = CheckSpec("terraform", ["public-database"], spec.check, "1")
-    assert results.get(key(digests[1], Task(TERRAFORM, spec.check, other.digest, UNSTATED, False))) is None
+    assert results.known([key(digests[1], Task(TERRAFORM, spec.check, other.digest, UNSTATED, False))]) == [None]
     assert content(ask("\ud800")) is None
-    assert results.get(None) is None
+    assert results.known([key(None, task)]) == [None]

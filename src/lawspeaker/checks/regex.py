@@ -117,6 +117,8 @@ def quiet() -> re2.Options:
 
 def encodable(text: str) -> str:
     """`text` with lone surrogates, which no encoding has, as `?`; offsets stay the same."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

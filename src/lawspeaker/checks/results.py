@@ -6,14 +6,15 @@ What is kept names contents by digest only, so no text stays here. What a check 
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.task import Findings, Task, unfinished_id
-from lawspeaker.exchange import Exchange
+from lawspeaker.checks.task import UNFINISHED, Findings, Task
+from lawspeaker.exchange import Exchange, Scope
 
-Key = tuple[bytes, str, str, frozenset[str]]
+Key = tuple[bytes, str, str, frozenset[Scope]]
 
 # Findings, counted over all results: some ten megabytes.
 _MOST: Final = 20_000
@@ -29,21 +30,22 @@ class Results:
         self._found: OrderedDict[Key, Findings] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Key | None) -> Findings | None:
-        if key is None:
-            return None
+    def known(self, keys: Sequence[Key | None]) -> list[Findings | None]:
+        """What is kept under each key."""
         with self._lock:
-            found = self._found.get(key)
-            if found is not None:
-                self._found.move_to_end(key)
+            found = [self._found.get(key) if key is not None else None for key in keys]
+            for key, findings in zip(keys, found, strict=True):
+                if key is not None and findings is not None:
+                    self._found.move_to_end(key)
             return found
 
-    def put(self, key: Key | None, task: Task, found: Findings) -> None:
-        if key is None or any(finding.check == unfinished_id(task.job.kind) for finding in found):
-            return
+    def keep(self, keys: Sequence[Key | None], findings: Sequence[Findings]) -> None:
+        """Keep the findings under the keys, where their check came to any of its own."""
         with self._lock:
-            self._held += len(found) - len(self._found.pop(key, ()))
-            self._found[key] = found
+            for key, found in zip(keys, findings, strict=True):
+                if key is not None and not found[0].check.endswith(UNFINISHED):
+                    self._held += len(found) - len(self._found.pop(key, ()))
+                    self._found[key] = found
             while self._held > self._most:
                 self._held -= len(self._found.popitem(last=False)[1])
 
@@ -57,4 +59,4 @@ def content(exchange: Exchange) -> bytes | None:
 
 
 def key(digest: bytes | None, task: Task) -> Key | None:
-    return None if digest is None else (digest, task.digest, task.job.principle, frozenset[str](task.job.scopes))
+    return None if digest is None else (digest, task.digest, task.job.principle, task.job.scopes)

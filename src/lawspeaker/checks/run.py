@@ -35,7 +35,7 @@ async def run(exchange: Exchange, characters: int, tasks: Sequence[Task], deadli
     unfinished."""
     digest = content(exchange)
     keys = [key(digest, task) if _has_kind(task) else None for task in tasks]
-    results = [_KNOWN.get(each) for each in keys]
+    results = _KNOWN.known(keys)
     apart: list[int] = []
     threaded: list[int] = []
     for index, task in enumerate(tasks):
@@ -60,8 +60,7 @@ async def run(exchange: Exchange, characters: int, tasks: Sequence[Task], deadli
         for index, findings in zip((*threaded, *apart), (*found[0], *found[1]), strict=True):
             results[index] = findings
     done = [findings or () for findings in results]
-    for each, task, findings in zip(keys, tasks, done, strict=True):
-        _KNOWN.put(each, task, findings)
+    _KNOWN.keep(keys, done)
     return done
 
 

@@ -123,8 +123,9 @@ def _in_part(principle: str, segment: Segment, look: Look, *, disguises: bool) -
     places: list[tuple[int, int]] = []
     texts: set[tuple[str, str]] = set()
     for reading in _all_readings(segment, disguises=disguises):
-        before = Places(places)
+        before: Places | None = None
         for seen in look(reading):
+            before = before or Places(places)
             start, end = reading.place(seen.start, seen.end)
             match = (seen.rule, reading.text[seen.start : seen.end])
             # Seen in an earlier reading, with the same place or a better one.

@@ -5,7 +5,7 @@ from typing import Final, get_args
 
 import msgspec
 
-from lawspeaker.constitution.kinds import UNSTATED, Check, Needs, needs_of
+from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.constitution.schema import CheckSpec, Principle
 from lawspeaker.errors import BoundaryError, LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Scope
@@ -13,6 +13,7 @@ from lawspeaker.finding import Finding, Outcome
 
 Findings = tuple[Finding, ...]
 OUT_OF_SCOPE: Final = "law/scope"
+UNFINISHED: Final = "/unfinished"
 
 _OUTCOMES: Final = frozenset(get_args(Outcome))
 
@@ -49,19 +50,9 @@ class Task(msgspec.Struct, frozen=True):
 
 def task(spec: CheckSpec, principle: Principle, present: frozenset[Scope]) -> Task:
     """The task of a deterministic check of `principle`, in an exchange that has parts of the scopes `present`."""
-    needs = _needs(spec)
-    scopes = frozenset(principle.applies_to).intersection(needs.reads)
+    scopes = frozenset(principle.applies_to).intersection(spec.needs.reads)
     job = Job(spec.kind, spec.settings, principle.id, scopes)
-    return Task(job, spec.check, spec.digest, needs, scopes.isdisjoint(present))
-
-
-def _needs(spec: CheckSpec) -> Needs:
-    """What the check says that it needs; everything, where it fails to say."""
-    try:
-        with boundary(f"the check '{spec.kind}'"):
-            return needs_of(spec.check)
-    except LawspeakerError:
-        return UNSTATED
+    return Task(job, spec.check, spec.digest, spec.needs, scopes.isdisjoint(present))
 
 
 def examined(job: Job, check: Check, exchange: Exchange) -> Findings:
@@ -74,11 +65,7 @@ def examined(job: Job, check: Check, exchange: Exchange) -> Findings:
 
 def unfinished(job: Job, reason: str) -> Finding:
     """What is said of a check that came to no findings of its own."""
-    return Finding(job.principle, unfinished_id(job.kind), "inconclusive", reason)
-
-
-def unfinished_id(kind: str) -> str:
-    return f"{kind}/unfinished"
+    return Finding(job.principle, f"{job.kind}{UNFINISHED}", "inconclusive", reason)
 
 
 def _validate(findings: Sequence[Finding], principle: str) -> None:

@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.kinds import UNSTATED, Check, Needs, needs_of
 from lawspeaker.constitution.source import Place
 from lawspeaker.digest import digest
+from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Outcome
 
@@ -62,6 +63,15 @@ class CheckSpec(msgspec.Struct, frozen=True, dict=True):
     def digest(self) -> str:
         """Names what the check does: its kind, the version of that, and its settings."""
         return digest("lawspeaker/check/v1", [self.kind, self.version, self.settings])
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What the check says that it needs; everything, where it fails to say."""
+        try:
+            with boundary(f"the check '{self.kind}'"):
+                return needs_of(self.check)
+        except LawspeakerError:
+            return UNSTATED
 
 
 class Principle(msgspec.Struct, frozen=True):
