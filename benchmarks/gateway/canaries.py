@@ -1,6 +1,6 @@
 """10,000 requests that are under way at the same time, each with a canary of its own: does any answer hold another's?
 
-    python -m benchmarks.gateway.canaries [--requests 10000] [--workers 1]
+    python -m benchmarks.gateway.canaries [--requests 10000] [--workers 2]
 
 Two tenants with laws, keys and routes of their own, three surfaces, half of the requests streamed. The upstream says
 back what it was asked, and answers nobody before all have arrived. A crossing is an answer that holds a canary which is
@@ -12,6 +12,8 @@ import asyncio
 import json
 import os
 import re
+import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -83,19 +85,30 @@ async def ask(session: aiohttp.ClientSession, base: str, key: str, canary: str, 
         return canary, response.headers.get("x-lawspeaker-decision", ""), await response.text()
 
 
-async def run(given: argparse.Namespace, folder: Path) -> dict[str, object]:
+async def serve_upstream(given: argparse.Namespace) -> None:
+    """The upstream, in a process of its own: it has as many open files as there are requests."""
     together = Together(given.requests, given.patience)
+
+    async def most(request: web.Request) -> web.Response:
+        return web.json_response(together.most)
+
     app = web.Application()
     app.router.add_post("/v1/chat/completions", together.answer)
+    app.router.add_get("/v1/most", most)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
-    upstream = f"http://127.0.0.1:{runner.addresses[0][1]}/v1#tiny"
+    sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}/v1\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+async def run(given: argparse.Namespace, folder: Path, upstream: str) -> dict[str, object]:
     keys = {"bank": new_secret(), "shop": new_secret()}
     lines = [f"workers: {given.workers}\ntenants:\n"]
     for name in keys:
         (folder / f"{name}.yaml").write_text(LAW.format(name=name))
-        route = f"{{name: assistant, model: '{upstream}', timeout: 900, budget: 300, constitution: {name}.yaml}}"
+        route = f"{{name: assistant, model: '{upstream}#tiny', timeout: 900, budget: 300, constitution: {name}.yaml}}"
         key = f"{{name: web, environment: KEY_{name.upper()}}}"
         lines.append(f"  - {{name: {name}, routes: [{route}], keys: [{key}]}}\n")
     (folder / "lawspeaker.yaml").write_text("".join(lines))
@@ -114,11 +127,12 @@ async def run(given: argparse.Namespace, folder: Path) -> dict[str, object]:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=limits) as session:
             asked = (ask(session, base, keys[name], canary, at) for at, (name, canary) in enumerate(canaries))
             found = await asyncio.gather(*asked, return_exceptions=True)
+            async with session.get(f"{upstream}/most") as response:
+                at_once = await response.json()
         seconds, memory, count = time.perf_counter() - begun, resident(gateway.pid), len(processes(gateway.pid))
     finally:
         await asyncio.to_thread(serving.__exit__, None, None, None)
-    await runner.cleanup()
-    about = {"at_once": together.most, "seconds": round(seconds, 1), "rss_mib": round(memory), "processes": count}
+    about = {"at_once": at_once, "seconds": round(seconds, 1), "rss_mib": round(memory), "processes": count}
     return {**check(canaries, found, home), **about}
 
 
@@ -149,11 +163,25 @@ def check(canaries: list[tuple[str, str]], found: list[object], home: Path) -> d
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--patience", type=float, default=20, help="seconds without a new arrival")
+    parser.add_argument("--upstream", action="store_true", help="be the upstream")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = uvloop.run(run(given, Path(folder)))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most < (needed := 2 * given.requests // min(2, given.workers) + 500):
+        parser.error(f"a process may have {most} open files here, and a worker needs {needed}: more workers need fewer")
+    if given.upstream:
+        uvloop.run(serve_upstream(given))
+    options = ["--requests", str(given.requests), "--patience", str(given.patience)]
+    command = [sys.executable, "-m", "benchmarks.gateway.canaries", "--upstream", *options]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        assert process.stdout
+        found = uvloop.run(run(given, Path(folder), process.stdout.readline().strip()))
+        process.kill()
     found["load_average"] = round(os.getloadavg()[0], 1)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
 
