@@ -161,3 +161,23 @@ principles:
         flowed = asyncio.run(_flow(list(f"Say {word}, they say."), Window(plan)))
         assert flowed.stopped == ("no-word",)
         assert len(flowed.released) - len("Say ") <= planned.leak
+
+
+def test_strings_of_json_with_escapes_wait_for_the_end() -> None:
+    text = '{"to": "all of you", "text": "the card is 5301 2884 \\u0037719 0264", "more": "' + FURTHER
+    assert asyncio.run(_flow([text], Window(PLAN))).released == '{"to": "all of you", "text": '
+    alone = asyncio.run(_flow(list(text), Window(PLAN))).released
+    assert alone == '{"to": "all of you", "text": "the card is'
+    assert _whole(text).startswith(alone)
+    plain = asyncio.run(_flow(list(f'"{FURTHER}" he said, with a \\ in it. '), Window(PLAN))).released
+    assert plain
+    assert "\\" not in plain
+    assert len(asyncio.run(_flow(list(f"He said \\ and {FURTHER}"), Window(PLAN))).released) > 100
+
+
+def test_very_much_at_once_is_left_to_the_end() -> None:
+    window = Window(PLAN)
+    assert window.take(FURTHER)
+    assert window.take("word " * 20_000) == ""
+    assert window.take(FURTHER) == ""
+    assert Window(PLAN, shadow=True).take("word " * 20_000)

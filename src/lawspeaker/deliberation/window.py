@@ -27,6 +27,8 @@ _BEFORE: Final = 1024
 _JUST_BEFORE: Final = 256
 # Of much undecided text, it takes a part of so many before all of it is read again, so that reading stays linear.
 _PART: Final = 8
+# Characters beyond which a piece, or what is undecided, is left to the end: there it is judged beside the loop.
+_MUCH: Final = 65_536
 _BLANK: Final = " \t\r\n\ufeff"
 
 Release = Callable[[str], Awaitable[None]]
@@ -56,6 +58,7 @@ class Window:
         self._text, self._done = "", 0  # what may still be read, and how much of it has left
         self._read = 0  # how long `_text` was when it was read
         self._stalled = False
+        self._json: bool | None = None  # whether the text begins as JSON does; None where it has not begun
         self._held: int | None = None  # from here on nothing leaves before the end
         self._released: list[str] = []
         self.stopped: tuple[Principle, ...] = ()
@@ -81,6 +84,10 @@ class Window:
         """What may leave now that `piece` has come."""
         self._pieces.append(piece)
         self._text += piece
+        if self._json is None and (begun := self._text.lstrip(_BLANK)):
+            self._json = begun[0] in '{["'
+        if len(self._text) > _MUCH and self._watches:
+            self._stalled = True
         late = len(self._text) - self._read
         if self.stopped or self._stalled or late * _PART < self._read - self._done:
             return ""
@@ -97,8 +104,9 @@ class Window:
         near = max(0, self._done - _JUST_BEFORE)
         text = self._text[near:] if near else self._text
         upto = len(self._text)
-        if self._held is None and "\\" in self._text:
-            self._hold_json()
+        if self._json and self._held is None and "\\" in self._text:
+            # A string of JSON is read as what it decodes to, as a whole.
+            self._held = max(0, self._text.rfind('"', 0, self._text.index("\\")))
         if self._held is not None:
             upto = min(upto, self._held)
         for watch in self._watches:
@@ -106,12 +114,6 @@ class Window:
             if upto <= self._done and self._retain is None:
                 break
         return upto if self._retain is None else max(upto, len(self._text) - self._retain)
-
-    def _hold_json(self) -> None:
-        """The strings of JSON are read as what they decode to, each as a whole: from the first that has an escape on,
-        they stay."""
-        if self.text.lstrip(_BLANK)[:1] in ("{", "[", '"'):
-            self._held = max(0, self._text.rfind('"', 0, self._text.index("\\")))
 
     def _matches(self) -> list[_Match]:
         """What is violated in what has not left, or reaches into it."""
