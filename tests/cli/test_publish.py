@@ -11,6 +11,7 @@ from lawspeaker.audit.log import lock_writer
 from lawspeaker.audit.reader import read_vkeys
 from lawspeaker.audit.witness import CosignerKey, cosignatures
 from tests.audit.logs import make_log
+from tests.audit.test_custody import keep
 from tests.audit.test_witness import free_port
 from tests.cli.conftest import PROGRAM
 
@@ -107,6 +108,25 @@ def test_keys_are_made_with_the_vault_key_somewhere_else(cli, work: Path):
     assert "were not checked, for want of the vault key" in cli("audit", "verify", home=str(work / "home")).stderr
     refused = cli("audit", "maintain", "--keep", "1", home=str(work / "home"))
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_the_signing_key_may_lie_elsewhere(cli, work: Path):
+    home, (uri, public) = str(work / "home"), keep(work)
+    for half in (("--signer", uri), ("--public-key", str(public))):
+        refused = cli("keys", "init", *half, home=home)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    refused = cli("keys", "init", "--signer", "file2:/nowhere", "--public-key", str(public), home=home)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert not (work / "home" / "keys").exists()
+    done = cli("keys", "init", "--signer", uri, "--public-key", str(public), home=home)
+    assert done.returncode == 0, done.stderr
+    assert uri in done.stderr
+    assert b"PRIVATE" not in (work / "home" / "keys" / "log.key").read_bytes()
+    make_log(work / "home", 1)
+    assert cli("audit", "verify", "--key", done.stdout.strip(), home=home).returncode == 0
+    moved = cli("keys", "rotate", "--why", "back", home=home)
+    assert moved.returncode == 0, moved.stderr
+    assert b"PRIVATE" in (work / "home" / "keys" / "log.key").read_bytes()
 
 
 def test_a_vault_key_is_never_written_over(cli, work: Path):

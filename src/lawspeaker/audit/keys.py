@@ -3,7 +3,8 @@
 `log.key` holds the Ed25519 signing key (`PRIVATE+KEY+name+id+base64`, the form of Go's note package), `log.vkey` its
 public half, `vault.key` the AES-256 key that wraps the keys of texts (`VAULT+KEY+id+base64`). The first line is the
 key in use; further lines of `log.vkey` and `vault.key` are keys that were in use before and still verify or open what
-is old. `log.key` has no further lines: a signing key that was given up is destroyed.
+is old. `log.key` has no further lines: a signing key that was given up is destroyed. Of a key that lies elsewhere it
+holds `SIGNER+AT+name+id+base64`, the public half, and in a second line the URI (`custody`).
 
 A rotation writes `log.key.next` first. Once the `rotated` record is durable the key is adopted: public halves, then
 the private one by a rename. A crash at any point leaves what the next opening needs to go back or to go on.
@@ -17,9 +18,11 @@ from pathlib import Path
 import msgspec
 
 from lawspeaker.audit.checkpoint import ED25519, Signer, Verifier, decode64, encode64
+from lawspeaker.audit.custody import KeptSigner
 from lawspeaker.errors import LogError
 
 _SIGNING = "PRIVATE+KEY+"
+_KEPT = "SIGNER+AT+"
 _VAULT = "VAULT+KEY+"
 _NEXT = "log.key.next"
 
@@ -45,18 +48,29 @@ class Keys(msgspec.Struct, frozen=True):
     @classmethod
     def fresh(cls) -> "Keys":
         """Keys for a log that lives no longer than this process."""
-        signer = Signer(_new_origin(), secrets.token_bytes(32))
+        signer = Signer(new_origin(), secrets.token_bytes(32))
         return cls(signer, (Verifier(signer.vkey),), (VaultKey.of(secrets.token_bytes(32)),))
 
 
 def create(folder: Path) -> Keys:
     """Write the keys of a new log, and return them."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    signer, text = _new_signer(_new_origin())
     vault = VaultKey.of(secrets.token_bytes(32))
     _write(folder / "vault.key", f"{_VAULT}{vault.id}+{encode64(vault.secret)}\n")
-    _write(folder / "log.key", text)
+    path = folder / "log.key"
+    if path.exists() and path.read_bytes().startswith(_KEPT.encode()):
+        signer = _signer(path)  # put there by `appoint`, for this log
+    else:
+        signer, text = _new_signer(new_origin())
+        _write(path, text)
     return Keys(signer, (Verifier(signer.vkey),), (vault,))
+
+
+def appoint(folder: Path, signer: KeptSigner) -> None:
+    """Have a log that is to be made signed by a key that lies elsewhere."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _write(folder / "log.key", _reference(signer))
 
 
 def announce(folder: Path, keys: Keys) -> None:
@@ -74,9 +88,9 @@ def load(folder: Path) -> Keys:
     return Keys(signer, load_verifiers(folder / "log.vkey"), load_vault(folder / "vault.key"))
 
 
-def stage(folder: Path, name: str) -> Signer:
-    """A new signing key under the log's name, on the disk and not in use yet."""
-    signer, text = _new_signer(name)
+def stage(folder: Path, name: str, kept: KeptSigner | None = None) -> Signer:
+    """A new signing key under the log's name, on the disk (or `kept` elsewhere) and not in use yet."""
+    signer, text = (kept, _reference(kept)) if kept else _new_signer(name)
     _write(folder / _NEXT, text)
     sync(folder)
     return signer
@@ -123,9 +137,13 @@ def load_vault(path: Path) -> tuple[VaultKey, ...]:
     return tuple(_parse_vault(line, path) for line in _lines(path))
 
 
-def _new_origin() -> str:
+def new_origin() -> str:
     """The log's name: random, since no two logs may share one."""
     return f"lawspeaker.local/{secrets.token_hex(8)}"
+
+
+def _reference(signer: KeptSigner) -> str:
+    return f"{_KEPT}{signer.vkey}\n{signer.uri}\n"
 
 
 def _new_signer(name: str) -> tuple[Signer, str]:
@@ -136,7 +154,11 @@ def _new_signer(name: str) -> tuple[Signer, str]:
 
 
 def _signer(path: Path) -> Signer:
-    line = _lines(path)[0]
+    line, *others = _lines(path)
+    if line.startswith(_KEPT):
+        if len(others) != 1:
+            raise LogError(f"{path}: the second line must be the URI of the key")
+        return KeptSigner(Verifier(line.removeprefix(_KEPT)), others[0])
     name, _, rest = line.removeprefix(_SIGNING).partition("+")
     id_text, _, encoded = rest.partition("+")
     try:

@@ -4,11 +4,13 @@ It needs the writer's place: a process that went on signing with the old key wou
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from lawspeaker.audit import keys as keyring
 from lawspeaker.audit import storage
 from lawspeaker.audit.admission import Entry
+from lawspeaker.audit.custody import KeptSigner
 from lawspeaker.audit.log import lock_writer
 from lawspeaker.audit.opening import open_ledger
 from lawspeaker.audit.publication import load_plan
@@ -18,27 +20,28 @@ from lawspeaker.audit.rotation import rotated
 from lawspeaker.errors import LogError
 
 
-def rotate(home: Path, why: str, by: str) -> Receipt:
-    """Replace the signing key; returns the receipt of the `rotated` record. `why` goes to the vault, `by` stays in
-    the log. Raises `LogError` while another process holds the log."""
+def rotate(home: Path, why: str, by: str, kept: Callable[[str], KeptSigner] | None = None) -> Receipt:
+    """Replace the signing key, by one that lies elsewhere if `kept` gives it for the log's name; returns the receipt of
+    the `rotated` record. `why` goes to the vault, `by` stays in the log. Raises `LogError` while another process holds
+    the log."""
     if not (home / "keys" / "log.vkey").exists():
         raise LogError(f"{home / 'keys'}: there are no keys to rotate; `lawspeaker keys init` makes the first ones")
     lock = lock_writer(home)
     if lock is None:
         raise LogError(f"{home}: another process holds the audit log; stop it, rotate, and start it again")
     try:
-        return _rotate(home, why, by)
+        return _rotate(home, why, by, kept)
     finally:
         os.close(lock)
 
 
-def _rotate(home: Path, why: str, by: str) -> Receipt:
+def _rotate(home: Path, why: str, by: str, kept: Callable[[str], KeptSigner] | None) -> Receipt:
     plan = load_plan(home)
     ledger = open_ledger(home, announces=plan is None or not plan.required)
     try:
         old = keyring.load(home / "keys").signer
         with storage.errors(home / "keys"):
-            new = keyring.stage(home / "keys", old.name)
+            new = keyring.stage(home / "keys", old.name, kept(old.name) if kept else None)
         begun = opened(facts={"maintenance": "key rotation"})
         outcomes: list[Receipt | LogError] = []
         for record, texts in ((begun, {}), (rotated(begun, old, new, by), {"why": why})):

@@ -2,16 +2,37 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from lawspeaker.audit.custody import KeptSigner, kept, read_public
+from lawspeaker.audit.keys import appoint, new_origin
 from lawspeaker.audit.log import open_log
 from lawspeaker.audit.reader import read_vkeys
 from lawspeaker.audit.rekey import rotate
 from lawspeaker.cli.audit.person import by_option, person
-from lawspeaker.cli.context import home, page, words
+from lawspeaker.cli.context import home, inert, page, words
 from lawspeaker.errors import InputError
+
+
+def _signer_options(command: Callable[..., object]) -> Callable[..., object]:
+    """`--signer` and `--public-key`, for a signing key that lies elsewhere."""
+    command = click.option("--public-key", metavar="FILE", help="Its public half in PEM, from the one who keeps it.")(
+        command
+    )
+    return click.option("--signer", metavar="URI", help="Sign with a key that lies elsewhere: hv:…, file2:…")(command)
+
+
+def _kept(signer: str | None, public_key: str | None) -> Callable[[str], KeptSigner] | None:
+    """What makes the signer of a log's name, where one was asked for."""
+    if signer is None and public_key is None:
+        return None
+    if signer is None or public_key is None:
+        raise InputError("--signer URI and --public-key FILE go together")
+    uri, public = signer, read_public(Path(public_key))
+    return lambda name: kept(name, uri, public)
 
 
 @click.group()
@@ -21,26 +42,31 @@ def command() -> None:
 
 @command.command("init")
 @click.option("--vault-key", metavar="FILE", help="Keep the key that opens texts there: another disk, another person.")
-def init_command(vault_key: str | None) -> int:
+@_signer_options
+def init_command(vault_key: str | None, signer: str | None, public_key: str | None) -> int:
     """Make the log and its keys, and print the public one. Keep that where the log's keeper cannot write."""
     folder = home() / "keys"
     if (folder / "log.vkey").exists():
         raise InputError(f"{folder}: the log has its keys already")
     target = _free(vault_key) if vault_key is not None else None
+    if elsewhere := _kept(signer, public_key):
+        appoint(folder, elsewhere(new_origin()))
     asyncio.run(_make())
     if target is not None:
         _move(folder / "vault.key", target)
     page().print(read_vkeys(home())[0])
-    words().print(f"signing key {folder / 'log.key'}, vault key {target or folder / 'vault.key'}: back up both, apart")
+    where = f"signing key at {inert(signer)}" if signer else f"signing key {folder / 'log.key'}"
+    words().print(f"{where}, vault key {target or folder / 'vault.key'}: back up both, apart")
     return 0
 
 
 @command.command("rotate")
 @click.option("--why", required=True, help="The reason; kept encrypted beside the record of the rotation.")
 @by_option
-def rotate_command(why: str, by: str | None) -> int:
+@_signer_options
+def rotate_command(why: str, by: str | None, signer: str | None, public_key: str | None) -> int:
     """Replace the signing key; the log records it, signed by both. Nothing else may hold the log meanwhile."""
-    receipt = rotate(home(), why, person(by))
+    receipt = rotate(home(), why, person(by), _kept(signer, public_key))
     page().print(read_vkeys(home())[0])
     words().print(
         f"record {receipt.index} says so, signed by both keys; {home() / 'keys' / 'log.key'} is new: back it up, "
