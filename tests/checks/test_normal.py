@@ -63,7 +63,7 @@ def test_mixed_words() -> None:
 
 
 def test_marks_are_bounded() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     normalised("a" + "\u0301\u0323" * 100_000)
     normalised("\u200b" * 300_000 + "é" * 300_000)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

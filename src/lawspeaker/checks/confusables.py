@@ -12,7 +12,7 @@ _CYRILLIC: Final = ("АВЕЅІЈКМНОРСТУХаеѕіјорсухԁһԛԝ�
 _GREEK: Final = ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαγικνορτυϲϳ", "ABEZHIKMNOPTYXayiKvoptucj")
 _ARMENIAN: Final = ("օոսցզհԼՍՕ", "onugqhLUO")
 _CHEROKEE: Final = ("ᎠᎡᎢᎪᎫᎬᎳᎷᎻᎾᏀᏃᏆᏎᏏᏒᏔᏚᏞᏟᏢ", "DRTAJEWMHOGZIEbRWSLCP")
-_LATIN: Final = ("ɑɡıȷʋᴄᴏᴠᴡᴢꜱᴋᴍᴛᴜᴘɪʀɴɢʙʜʟᴀᴅᴇᴊ", "agijvcovwzsKMTUPIRNGBHLADEJ")
+_LATIN: Final = ("ɑɡıȷʋᴄᴏᴠᴡᴢꜱꜰᴋᴍᴛᴜᴘɪʀɴɢʙʜʟᴀᴅᴇᴊ", "agijvcovwzsFKMTUPIRNGBHLADEJ")
 
 LATIN_OF: Final[Mapping[str, str]] = {
     letter: latin

@@ -27,11 +27,13 @@ _BASE64: Final = re.compile(
 )
 _PIECE: Final = re.compile(r"[A-Za-z0-9+]{8,}={0,2}")
 _BASE32: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{10,}={0,6}")
-_HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){6,}|(?:0x[0-9a-fA-F]{2}[ ,]{0,2}){6,}")
+_HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x)?(?:[0-9a-fA-F]{2}[ :-]?){6,}|(?:0x[0-9a-fA-F]{2}[ ,]{0,2}){6,}")
 _BINARY: Final = re.compile(r"(?<![0-9])(?:[01]{8}[ ]?){6,}")
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _ENTITIES: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});?|&[A-Za-z]{2,8};")
-_ESCAPES: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|(?:\\x[0-9a-fA-F]{2})+|\\u\{[0-9a-fA-F]{1,6}\}")
+_ESCAPES: Final = re.compile(
+    r"(?:\\u[0-9a-fA-F]{4})+|(?:\\x[0-9a-fA-F]{2})+|\\u\{[0-9a-fA-F]{1,6}\}|(?:\\[0-3][0-7]{2})+"
+)
 _MORSE: Final = re.compile(r"(?<![.\-/\w])(?:[.-]{1,6}[ /]{1,3}){5,}[.-]{1,6}")
 _TAGS: Final = re.compile("[\U000e0020-\U000e007e]{4,}")
 _LETTERS: Final = re.compile(r"(?:\b[A-Za-z]\b[ .\-_*|]{1,3}){5,}[A-Za-z]\b")
@@ -155,7 +157,7 @@ def _base32(text: str) -> str | None:
 
 
 def _hex(text: str) -> str | None:
-    digits = re.sub(r"0x|[ :,]", "", text)
+    digits = re.sub(r"0x|[ :,-]", "", text)
     return _text(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
@@ -178,6 +180,9 @@ def _escapes(text: str) -> str | None:
     if text.startswith("\\x"):
         data = bytes.fromhex(text.replace("\\x", ""))
         return _text(data) or data.decode("latin-1")
+    if text[1].isdigit():
+        data = bytes(int(code, 8) for code in text.split("\\")[1:])
+        return _text(data) or data.decode("latin-1")
     if text.startswith("\\u{"):
         code = int(text[3:-1], 16)
         return chr(code) if code <= 0x10FFFF else None
@@ -193,11 +198,11 @@ def _joined(text: str) -> str:
 _CODES: Final = (
     _Code("base64", r"[a-z0-9+/_-][A-Z]|[A-Z]{2}[a-z0-9]", _BASE64, _base64, readable=True),
     _Code("base32", r"[A-Z2-7]{10}", _BASE32, _base32, readable=True),
-    _Code("hexadecimal", r"(?:[0-9a-fA-F]{2}[ :]?){6}|(?:0x[0-9a-fA-F]{2}[ ,]{0,2}){6}", _HEX, _hex, readable=True),
+    _Code("hexadecimal", r"(?:[0-9a-fA-F]{2}[ :-]?){6}|(?:0x[0-9a-fA-F]{2}[ ,]{0,2}){6}", _HEX, _hex, readable=True),
     _Code("binary", r"(?:[01]{8} ?){6}", _BINARY, _binary, readable=True),
     _Code("percent escapes", r"%[0-9A-Fa-f]{2}", _PERCENT, _percent, readable=False),
     _Code("HTML escapes", r"&#|&[A-Za-z]{2,8};", _ENTITIES, html.unescape, readable=False),
-    _Code("Unicode escapes", r"\\[ux]", _ESCAPES, _escapes, readable=False),
+    _Code("Unicode escapes", r"\\[ux0-3]", _ESCAPES, _escapes, readable=False),
     _Code("Morse code", r"(?:[.-]{1,6}[ /]{1,3}){5}[.-]", _MORSE, _morse, readable=True),
     _Code("spaced letters", r"(?:\b[A-Za-z]\b[ .*|_-]{1,3}){5}", _LETTERS, _joined, readable=True),
 )
