@@ -17,7 +17,7 @@ from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
 from lawspeaker.errors import BoundaryError, InputError
 from lawspeaker.exchange import Exchange, Message, Scope, Text, ToolCall, ask
-from lawspeaker.finding import Finding, by_principle, combine
+from lawspeaker.finding import Finding, Span, by_principle, combine
 
 EXCHANGE = ask("hello").with_answer("world")
 
@@ -299,3 +299,14 @@ def test_what_a_rule_and_a_pattern_find_in_the_same_line_is_said_once() -> None:
         asked = Exchange((Message("user", (Text("x"),)), Message("assistant", (call,))))
         found = asyncio.run(assess(asked, infrastructure))
         assert {f.check for f in found if (f.principle, f.outcome) == ("recoverable-data", "violated")} == checks
+
+
+def test_places_that_are_none_end_no_assessment() -> None:
+    pattern = KINDS["pattern"].prepare({"deny": "world", "reason": "No."}, "p")
+    spec = CheckSpec("pattern", {"deny": "world", "reason": "No."}, pattern, "1")
+    for spans in (None, (Span(7, 7, 0, 1, 1, 1),), ("x",)):
+        nowhere = Returns(Finding("p", "other/x", "violated", "No.", spans))  # type: ignore[arg-type]
+        specs = (spec, CheckSpec("returns", {}, nowhere, "1"))
+        principle = Principle("p", "Text.", "major", applies_to=("answer",), checks=specs)
+        found = asyncio.run(assess(EXCHANGE, Constitution("law", "1", (principle,))))
+        assert [finding.check for finding in found] == ["pattern/deny", "other/x"]

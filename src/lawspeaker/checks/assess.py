@@ -17,6 +17,7 @@ from lawspeaker.checks.run import run
 from lawspeaker.checks.task import OUT_OF_SCOPE, Findings, task
 from lawspeaker.checks.workers import LATE
 from lawspeaker.constitution.schema import Constitution, Principle
+from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
 from lawspeaker.finding import Finding, combine
 from lawspeaker.models.base import Model
@@ -65,14 +66,21 @@ async def assess(
 def _without_echoes(found: list[Finding], exchange: Exchange) -> list[Finding]:
     """Of one principle: without what a pattern finds in a line where another check, which says more, finds something
     wrong. A finding that has a whole part for its place does not say where it is, so it hides nothing."""
-    lines = {
-        (span.message, span.part, span.line)
-        for finding in found
-        if finding.outcome == "violated" and not _is_pattern(finding)
-        for span in finding.spans
-        if span.end - span.start < len(exchange.messages[span.message].parts[span.part].text)
-    }
-    return [finding for finding in found if not (_is_pattern(finding) and _lines(finding) & lines)]
+    if len(found) < 2 or not any(map(_is_pattern, found)):
+        return found
+    try:
+        with boundary("comparing places"):  # a check from elsewhere may name any
+            texts = {(each.message, each.part): each.text for each in exchange.segments()}
+            lines = {
+                (span.message, span.part, span.line)
+                for finding in found
+                if finding.outcome == "violated" and not _is_pattern(finding)
+                for span in finding.spans
+                if span.end - span.start < len(texts.get((span.message, span.part), ""))
+            }
+            return [finding for finding in found if not (_is_pattern(finding) and _lines(finding) & lines)]
+    except LawspeakerError:
+        return found
 
 
 def _is_pattern(finding: Finding) -> bool:
