@@ -22,7 +22,8 @@ torch.set_num_threads(1)
 T = TypeVar("T")
 REQUEST = "Create an S3 bucket called invoices for acme."
 SIZES = {
-    "vocab_size": 2048, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "vocab_size": json.loads((WEIGHTS / "config.json").read_bytes())["vocab_size"],  # as its tokenizer
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 256, "pad_token_id": 0, "eos_token_id": 4,
 }  # fmt: skip
 KINDS = {"llama": (LlamaConfig, LlamaForCausalLM), "qwen": (Qwen2Config, Qwen2ForCausalLM)}
