@@ -305,6 +305,20 @@ def test_a_head_that_is_large_and_whole(plain: Served) -> None:
         peer.close()
 
 
+def test_an_idle_connection_is_kept(plain: Served) -> None:
+    """For longer than the five seconds that uvicorn keeps it: who sends into one that is being closed has an error."""
+    at = urlsplit(plain.base)
+    peer = http.client.HTTPConnection(at.hostname, at.port, timeout=10)
+    for wait in (6, 0):
+        peer.request("GET", "/healthz")
+        response = peer.getresponse()
+        assert (response.status, response.read()) == (200, b'{"status":"ok"}')
+        before = peer.sock
+        time.sleep(wait)
+        assert peer.sock is before
+    peer.close()
+
+
 def test_a_name_that_is_there_twice_is_refused(plain: Served) -> None:
     at = urlsplit(plain.base)
     for name, other in ((b"Host", b"evil.example"), (b"Authorization", b"Bearer b"), (b"X-Api-Key", b"b")):

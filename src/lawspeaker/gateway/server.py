@@ -16,6 +16,9 @@ from lawspeaker.gateway.protocol import BoundedProtocol
 from lawspeaker.gateway.scrape import Scrape
 
 _END: Final = 20  # seconds that answers in the making have when the server is told to stop
+# Seconds that a connection without a request is kept: longer than most clients keep theirs, who would else send a
+# request into one that is being closed.
+_IDLE: Final = 75
 
 
 async def serve(
@@ -68,6 +71,7 @@ def _config(app: Gateway | Scrape, secured: ssl.SSLContext | None) -> uvicorn.Co
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=_END,
     )
     config.load()
