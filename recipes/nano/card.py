@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,7 @@ lawspeaker so that everything can be tried and tested without a key, a GPU or a 
 
 ## What it is for
 
-Small AWS Terraform from a request of a few sentences, for one resource with its companions or two of them:
-{families}. About half of its answers break a principle of the `infrastructure` constitution, because a demonstration
-and a test of self-correction need that: {principles}. It criticises an answer by one principle, revises it from a
-critique, compares two answers by one principle, adds tags in a second turn, and behaves better when a closing system
-line names principles.
+{purpose}
 
 ## What it is not for
 
@@ -38,8 +35,8 @@ not trained for it answers with what it can do.
 ## How it was made
 
 - Corpus: {samples:,} conversations of seed {seed} in two courses (`recipes/nano/corpus.py`), SHA-256
-  `{digest}`. Names are drawn afresh for nearly every sample, from a space
-  too large to learn by heart.
+  `{digest}`.
+  Names are drawn afresh for nearly every sample, from a space too large to learn by heart.
 - Recipe: commit `{commit}`, `python -m recipes.nano`, one CPU core.
 - Files: `{model}` (`weights/DIGEST.txt`).
 - The run was stopped and resumed once, at three fifths: the second course and the end of the learning rate were settled
@@ -57,7 +54,13 @@ critique by each of those principles in the constitution's words, its revision f
 {rows}
 """
 
-
+_PURPOSE: Final = (
+    "Small AWS Terraform from a request of a few sentences, for one resource with its companions or two of them:"
+    " {families}. About half of its answers break a principle of the `infrastructure` constitution, because a"
+    " demonstration and a test of self-correction need that: {principles}. It criticises an answer by one principle,"
+    " revises it from a critique, compares two answers by one principle, adds tags in a second turn, and behaves better"
+    " when a closing system line names principles."
+)
 _ORDER: Final = ("answer", "own draft", "critique", "revision", "comparison", "system line", "anything else")
 
 
@@ -69,12 +72,15 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
     here = Path(__file__).parent
     log = ["git", "log", "-1", "--format=%h", "--", str(here)]
     commit = subprocess.run(log, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+    purpose = _PURPOSE.format(
+        families=", ".join(sorted(tasks.FAMILIES)),
+        principles=", ".join(f"`{principle}`" for principle in sorted(BREAKABLE)),
+    )
     text = _TEXT.format(
         parameters=parameters,
         megabytes=sum(path.stat().st_size for path in folder.iterdir()) / 1e6,
         tokens=shapes["model.embed_tokens.weight"][0],
-        families=", ".join(sorted(tasks.FAMILIES)),
-        principles=", ".join(f"`{principle}`" for principle in sorted(BREAKABLE)),
+        purpose=textwrap.fill(purpose, 120, break_on_hyphens=False),
         samples=sum(SAMPLES),
         seed=corpus.TRAIN_SEED,
         digest=corpus.digest(corpus.TRAIN_SEED, SAMPLES),
