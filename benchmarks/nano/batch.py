@@ -1,7 +1,8 @@
 """Tokens per second of nano through transformers, in batches: `python -m benchmarks.nano.batch [--batches 5]`.
 
-Sampling at temperature 1, requests that training never saw, padding on the left; a token counts up to the end of its
-own answer, so what a batch computes for answers that have ended is not counted. Prints one JSON object.
+Sampling at temperature 1, requests that training never saw, padding on the left. `steady`: every row writes 128 tokens,
+whether its answer has ended or not. `answers`: rows write their answers, and a token counts up to the end of its own,
+so what a batch computes for answers that have ended is not counted. Prints one JSON object.
 """
 
 import argparse
@@ -28,21 +29,27 @@ def main() -> None:
     torch.manual_seed(1)
     tokenizer = transformers.AutoTokenizer.from_pretrained(WEIGHTS, padding_side="left")
     model = transformers.AutoModelForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32)
-    rng, rates = Random(14), []
-    for _ in range(options.batches + 1):
+    rng = Random(14)
+    rates: dict[str, list[float]] = {"steady": [], "answers": []}
+    lengths = {"steady": {"min_new_tokens": 128, "max_new_tokens": 128}, "answers": {"max_new_tokens": 400}}
+    for number in range(2 * options.batches + 2):
+        kind = ("steady", "answers")[number % 2]
         chats = [tasks.messages((("user", tasks.draw_plan(rng).request),)) for _ in range(SIZE)]
         batch = tokenizer.apply_chat_template(
             chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
         )
         begun = time.perf_counter()
-        made = model.generate(**batch, do_sample=True, temperature=1.0, top_k=0, max_new_tokens=400)
+        made = model.generate(**batch, do_sample=True, temperature=1.0, top_k=0, **lengths[kind])
         seconds = time.perf_counter() - begun
         answers = made[:, batch["input_ids"].shape[1] :]
-        rates.append(int((answers != tokenizer.pad_token_id).sum()) / seconds)
+        counted = answers.numel() if kind == "steady" else int((answers != tokenizer.pad_token_id).sum())
+        rates[kind].append(counted / seconds)
     result = {
         "batch": SIZE,
         "threads": options.threads,
-        "tokens_per_second": {"median": round(median(rates[1:])), "lowest": round(min(rates[1:]))},
+        "tokens_per_second": {
+            kind: {"median": round(median(some[1:])), "lowest": round(min(some[1:]))} for kind, some in rates.items()
+        },
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
