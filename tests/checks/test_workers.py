@@ -169,7 +169,8 @@ def test_half_a_surrogate_pair_reaches_the_process(workers: Workers) -> None:
     assert run(workers, TERRAFORM, exchange=exchange)[0].outcome == "violated"
 
 
-def test_a_process_that_has_grown_is_replaced(installed: Path) -> None:
+def test_a_process_that_has_grown_is_replaced_however_big_its_parent_is(installed: Path) -> None:
+    ballast = b"x" * (500 << 20)
     with contextlib.closing(Workers(1, megabytes=1000)) as own:
         grow = installed / "harm.py"
         grow.write_text(
@@ -177,6 +178,7 @@ def test_a_process_that_has_grown_is_replaced(installed: Path) -> None:
         )
         first, second, third = run(own, harm("nothing"), harm("grow"), harm("nothing"))
         assert first.check == second.check != third.check
+    assert len(ballast) == 500 << 20
 
 
 def test_no_process_means_inconclusive(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

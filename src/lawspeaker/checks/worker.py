@@ -29,6 +29,7 @@ READY: Final = b"ready"
 # A process that has grown by so many megabytes is not used again: what it keeps to be quick would stay for good.
 _GROWN: Final = 256
 _STATUS: Final = Path("/proc/self/statm")
+_PEAK: Final = Path("/proc/self/status")
 
 
 def main(socket: int, seconds: float, megabytes: int) -> None:
@@ -84,7 +85,13 @@ def _limit(megabytes: int) -> None:
 
 
 def _peak() -> int:
-    """Megabytes of memory that this process had at its most."""
+    """Megabytes of memory that this process had at its most.
+
+    `getrusage` counts what the parent had when it made this process (Linux keeps that over exec); `VmHWM` does not.
+    """
+    if _PEAK.exists():
+        found = next(line for line in _PEAK.read_text(encoding="ascii").split("\n") if line.startswith("VmHWM:"))
+        return int(found.split()[1]) // 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most // (1024 * 1024 if sys.platform == "darwin" else 1024)
 
