@@ -145,8 +145,8 @@ def test_beyond_the_bounds_is_inconclusive_but_what_was_found_is_said() -> None:
 
 def test_what_it_needs_and_what_loosens_it() -> None:
     kind = KINDS["shape"]
-    for settings in ({"max_depth": 3}, {"homoglyphs": "deny"}, {"json_schema": {}}):
-        assert needs_of(kind.prepare(settings, "p")).extent == "whole"
+    for given_ in ({"max_depth": 3}, {"homoglyphs": "deny"}, {"json_schema": {}}):
+        assert needs_of(kind.prepare(given_, "p")).extent == "whole"
     assert needs_of(kind.prepare({"json_schema": {}}, "p")).cost == "heavy"
     old: dict[str, Any] = {"json_schema": ORDER}
     assert kind.loosened(old, {"json_schema": {}}) == "holds to another json_schema"
