@@ -101,9 +101,9 @@ def _wholes(samples: list[Sample]) -> str:
     recurring: Counter[str] = Counter()
     for one in samples:
         if "```" in one.reply:
-            lines = {line.strip() for line in one.reply.split("\n")}
-            recurring.update(lines)
-            recurring.update({begin[0] for line in lines if (begin := _BEGINNING.match(line))})
+            written = {line.strip() for line in one.reply.split("\n")}
+            recurring.update(written)
+            recurring.update({begin[0] for line in written if (begin := _BEGINNING.match(line))})
     often = [text for text, n in recurring.items() if " " in text and n > _RECURRING * len(samples)]
     often = [text for text in often if not _numbered(text)]
     begins = [text for text in often if _BEGINNING.fullmatch(text)]
