@@ -5,7 +5,8 @@
 Answers come out of the generator, whose own flags are then the labels, or from nano at temperature 1, where the reader
 of `recipes/nano/` judges. `--checkov` is its command, best in an environment of its own. Each pair of an answer and a
 principle that its resources can break counts once; Checkov is held against the pairs that one of its checks asks about
-(`CHECKOV` names them, `NO_LIKE` what it has no check for). Prints one JSON object, the disagreements among it.
+(`benchmarks/align/checkov.json` says which, `Answer.asked` what it has no like of). Prints one JSON object, the
+disagreements among it.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from benchmarks.checks.peers import failed
+from benchmarks.align.external import CHECKS, failed
 from lawspeaker.checks.assess import assess
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.load import load
@@ -27,19 +28,9 @@ from lawspeaker.models.base import Sampling
 from lawspeaker.models.nano import Nano
 from lawspeaker.statistics import wilson
 from recipes.nano import corpus, reader, tasks
-from recipes.nano.page import ADMIN, CIPHER, ENDPOINT, LEAST, METADATA, NAMED, PUBLIC, TRANSIT, Plan
+from recipes.nano.page import ADMIN, LEAST, Plan
 
-CHECKOV: Final = {
-    PUBLIC: {"CKV_AWS_20", "CKV_AWS_57", "CKV_AWS_70", "CKV_AWS_17", "CKV_AWS_32"},
-    ADMIN: {"CKV_AWS_24", "CKV_AWS_25", "CKV_AWS_277"},
-    CIPHER: {"CKV_AWS_16", "CKV_AWS_3", "CKV_AWS_8", "CKV_AWS_26", "CKV_AWS_27", "CKV_AWS_29", "CKV_AWS_42"},
-    LEAST: {"CKV_AWS_62", "CKV_AWS_63"},
-    TRANSIT: {"CKV_AWS_2", "CKV_AWS_103", "CKV_AWS_30"},
-    ENDPOINT: {"CKV_AWS_258"},
-    NAMED: {"CKV_AWS_33", "CKV_AWS_168", "CKV_AWS_169"},
-    METADATA: {"CKV_AWS_79"},
-}
-PORTS: Final = re.compile(r"from_port += (?:0|22|3389)\b|-1")
+PORTS: Final = re.compile(r'from_port += (?:0|22|3389)\b|protocol += "-1"')
 """What Checkov asks of an open rule: SSH, RDP, or everything."""
 OPENING: Final = re.compile(r"\n\n|\n(?= *ingress \{)|\n(?= *egress \{)")
 ANYONE: Final = re.compile(r'"(?:0\.0\.0\.0/0|::/0)"')
@@ -61,7 +52,7 @@ class Answer:
             return all(PORTS.search(part) for part in rules)
         if principle == LEAST:
             return not SERVICE.search(self.text)
-        return principle in CHECKOV
+        return principle in CHECKS.values()
 
 
 def generated(plan: Plan) -> Answer:
@@ -129,14 +120,13 @@ async def drawn(count: int, source: str) -> list[Answer]:
 async def compared(count: int, source: str, checkov: str | None) -> dict[str, object]:
     answers = await drawn(count, source)
     ours = await checked(answers)
-    theirs = failed([answer.text for answer in answers], checkov) if checkov else {}
+    theirs = failed([answer.text for answer in answers], checkov) if checkov else [set() for _ in answers]
     labels, peers = Agreement(), Agreement()
-    for number, (answer, own) in enumerate(zip(answers, ours, strict=True)):
+    for answer, own, found in zip(answers, ours, theirs, strict=True):
         for principle in sorted(answer.can):
             labels.add(principle, principle in own, principle in answer.breaks, ("checks", "label"))
             if checkov and answer.asked(principle):
-                found = not CHECKOV[principle].isdisjoint(theirs.get(number, ()))
-                peers.add(principle, principle in own, found, ("lawspeaker", "checkov"))
+                peers.add(principle, principle in own, principle in found, ("lawspeaker", "checkov"))
     shown = {"answers": len(answers), "from": source, "checks and labels": labels.shown()}
     return shown | ({"lawspeaker and checkov": peers.shown()} if checkov else {})
 
