@@ -20,6 +20,7 @@ from lawspeaker.errors import LogError, ModelError
 from lawspeaker.exchange import Exchange, Message, Text, ToolCall, ask
 from lawspeaker.finding import Finding
 from lawspeaker.govern import Governed, Governor
+from lawspeaker.models.base import PLAIN, Completion, Sampling, Terms
 from lawspeaker.models.scripted import Scripted
 
 LAW = """
@@ -143,6 +144,30 @@ def test_no_rounds_no_release(tmp_path: Path) -> None:
     governed, _ = _govern(tmp_path, [_said("", OPEN)], rounds=0)
     assert isinstance(governed, Governed)
     assert (governed.answer, governed.decision.action) == (None, "refuse")
+
+
+def test_a_bound_on_the_answer_is_none_on_the_critique(tmp_path: Path) -> None:
+    """A client that wants few words is not to get a critique of few words, which nobody could follow."""
+    path = tmp_path / "script.json"
+    script = [_said(CRITIC, VIOLATED), _said(REVISER, CLOSED), _said("", OPEN)]
+    path.write_bytes(msgspec.json.encode(script))
+    asked: list[int] = []
+
+    class Heard(Scripted):
+        async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
+            asked.append(sampling.max_tokens)
+            return await super().complete(messages, sampling, terms)
+
+    async def run(most: int) -> Governed:
+        model = Heard.open(path)
+        async with MemoryLog() as log:
+            governor = Governor(load_text(LAW, kinds=KINDS), model, model, log, sampling=Sampling(max_tokens=most))
+            return await governor.govern(ask("a bucket"))
+
+    for most, critique in ((5, 1024), (4000, 4000)):
+        asked.clear()
+        assert asyncio.run(run(most)).revised
+        assert asked == [most, critique, most]
 
 
 def test_a_model_that_fails_while_correcting_ends_the_correction(tmp_path: Path) -> None:

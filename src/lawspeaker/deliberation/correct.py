@@ -1,6 +1,7 @@
 """Correction: critique and revision, principle by principle, until all are upheld or the rounds are spent."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
 from lawspeaker.finding import Finding, by_principle
 from lawspeaker.models.base import Form, Model, Sampling
+
+_CRITIQUE: Final = Sampling().max_tokens  # tokens that a critique may have at least, however short the answer is to be
 
 
 class Corrected(msgspec.Struct, frozen=True):
@@ -31,7 +34,8 @@ class Corrector(msgspec.Struct, frozen=True):
 
     A round takes every violated principle whose `on_violation` is `revise`, most severe first, through one critique
     and one revision. The first round is greedy; later ones draw at temperature 0.7 and follow the checks' account,
-    so that a reviser that failed does not fail the same way again.
+    so that a reviser that failed does not fail the same way again. `sampling` bounds answers: a critique has room of
+    its own.
     """
 
     constitution: Constitution
@@ -74,7 +78,8 @@ class Corrector(msgspec.Struct, frozen=True):
             what = "the answer holds a tool call, which a revision would lose"
             return _add(now, Fault("revision", principle.id, what))
         steps: list[Step] = []
-        greedy = msgspec.structs.replace(self.sampling, temperature=0.0)
+        most = max(self.sampling.max_tokens, _CRITIQUE)
+        greedy = msgspec.structs.replace(self.sampling, temperature=0.0, max_tokens=most)
         try:
             with boundary("the model"):
                 self.observe(f"critique: {principle.id}")
