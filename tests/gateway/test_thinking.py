@@ -21,6 +21,7 @@ TOOL = {"name": "weather", "input_schema": {"type": "object"}}
 THINK = {"type": "enabled", "budget_tokens": 1024}
 # what is thought, and not said, at these words
 THOUGHTS = {"one": "it is swordfish", "two": "what a fool", "three": "fine"}
+FEW = 8  # tokens that are too few for any answer
 SEEN: list[dict] = []
 REVISING = """\
   - id: be-kind
@@ -59,6 +60,7 @@ def answer(request: web.Request, body: dict) -> web.Response:
     else:
         blocks += [{"type": "text", "text": said or "rain"}]
     stop = "tool_use" if any(block["type"] == "tool_use" for block in blocks) else "end_turn"
+    stop = "max_tokens" if body["max_tokens"] < FEW else stop
     usage = {"input_tokens": 3, "output_tokens": 5}
     if body.get("stream"):
         return web.Response(text="".join(_events(blocks, stop)), content_type="text/event-stream")
@@ -187,6 +189,18 @@ def test_an_answer_that_was_changed_has_no_thinking(claude: anthropic.Anthropic,
     said = _ask(claude, [_user("fool?")], stream=stream)
     assert [block.type for block in said.content] == ["text"]
     assert "fool" not in said.content[0].text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_clients_bound_holds_for_the_revision_and_not_for_the_critique(
+    claude: anthropic.Anthropic, stream: bool
+) -> None:
+    """A revision that was cut off is said to be, as a draft is."""
+    said = _ask(claude, [_user("fool?")], stream=stream, max_tokens=FEW - 1)
+    assert [body["max_tokens"] for body in SEEN[-3:]] == [FEW - 1, 1024, FEW - 1]
+    assert (said.stop_reason, said.content[0].text) == ("max_tokens", "violated: Dear friend.")
+    said = _ask(claude, [_user("fool?")], stream=stream)
+    assert said.stop_reason == "end_turn"
 
 
 def test_thinking_is_judged_where_text_flows(flowing: anthropic.Anthropic) -> None:

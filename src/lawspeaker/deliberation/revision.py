@@ -16,13 +16,14 @@ DIRECT: Final = load_template("lawspeaker.deliberation", "direct_revision")
 
 
 class Revision(msgspec.Struct, frozen=True, tag="revision", tag_field="kind"):
-    """A revised answer. `rejected` says why it was not kept; empty where it was."""
+    """A revised answer. `rejected` says why it was not kept; empty where it was. `finish` is as a draft's."""
 
     principle: str
     text: str
     model: str
     sampling: Sampling
     rejected: str = ""
+    finish: str = "stop"
 
 
 def revisable(exchange: Exchange) -> bool:
@@ -88,5 +89,5 @@ def direct_prompt_of(exchange: Exchange, principle: Principle, examples: Sequenc
 async def _revised(
     prompt: Sequence[Message], principle: Principle, model: Model, sampling: Sampling, terms: Terms
 ) -> Revision:
-    text = (await model.complete(prompt, sampling, terms)).text.strip()
-    return Revision(principle.id, text, model.name, sampling)
+    said = await model.complete(prompt, sampling, terms)
+    return Revision(principle.id, said.text.strip(), model.name, sampling, finish=said.finish)

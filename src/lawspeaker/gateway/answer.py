@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from lawspeaker.audit.record import new_id
+from lawspeaker.deliberation.revision import Revision
 from lawspeaker.deliberation.steps import Draft
 from lawspeaker.deliberation.window import Release
 from lawspeaker.errors import BoundaryError, LogError, ModelError, RejectedError
@@ -145,7 +146,8 @@ def _outcome(governed: Governed, id: str) -> Outcome:
         return Outcome(refusal=rest or "The model broke off its answer.", usage=usage)
     parts = tuple(part for message in answer for part in message.parts)
     if governed.revised:
-        return Outcome(parts, usage=usage)
+        kept = [step.finish for step in governed.steps if isinstance(step, Revision) and not step.rejected]
+        return Outcome(parts, cut=kept[-1:] == ["length"], usage=usage)
     stopped_by = drafts[-1].stopped_by if drafts else ""
     return Outcome(parts, cut=finish == "length", usage=usage, stopped_by=stopped_by)
 
