@@ -118,9 +118,7 @@ def _broken(one: Resource) -> list[tuple[str, str]]:
     return [*_wrong_lines(one), *(_anyone(one, NAMED) if one.kind in _POLICIES else [])]
 
 
-_POLICIES: Final = frozenset(
-    {"aws_sqs_queue_policy", "aws_sns_topic_policy", "aws_kms_key", "aws_ecr_repository_policy"}
-)
+_POLICIES: Final = frozenset({"aws_sqs_queue_policy", "aws_sns_topic_policy", "aws_kms_key"})
 # kind, key, whether the value is wrong (empty: the line is missing), the principle
 _LINES: Final = (
     ("aws_s3_bucket_acl", "acl", lambda value: value.startswith('"public'), PUBLIC),
