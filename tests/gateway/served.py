@@ -51,3 +51,16 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[Served]
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def program(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """What it says to `arguments`, on the same log."""
+    return subprocess.run(
+        [PROGRAM, *arguments],
+        cwd=folder,
+        env={**os.environ, "LAWSPEAKER_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )

@@ -4,13 +4,12 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
 from tests.gateway.served import Served
-from tests.gateway.upstream import governed
 from tests.models.served import says
 
 SEEN: list[dict] = []
@@ -22,12 +21,6 @@ def answer(request: web.Request, body: dict) -> web.Response:
         data = [{"index": at, "embedding": [1.0]} for at in range(len(body["input"]))]
         return web.json_response({"data": data})
     return says("hello")
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with governed(tmp_path_factory.mktemp("bad"), answer) as served:
-        yield served
 
 
 def _post(up: Served, path: str, data: bytes) -> tuple[int, dict, bytes]:

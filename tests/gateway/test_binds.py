@@ -7,7 +7,6 @@ import os
 import re
 import socket
 import ssl
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -28,23 +27,10 @@ from cryptography.x509.oid import NameOID
 from lawspeaker.errors import InputError
 from lawspeaker.gateway import protocol
 from lawspeaker.gateway.binding import Binding, bind, listen
-from tests.cli.conftest import PROGRAM
-from tests.gateway.served import Served, serving
+from tests.gateway.served import Served, program, serving
 
 PUBLIC = ("--host", "0.0.0.0")
 SCRIPT = "- {reply: There you are., again: true}\n"
-
-
-def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [PROGRAM, *arguments],
-        cwd=folder,
-        env={**os.environ, "LAWSPEAKER_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
 
 
 def make_certificate(folder: Path, name: str = "cert", last: int = 1) -> tuple[str, str]:
@@ -151,20 +137,20 @@ def test_what_cannot_be_opened_is_one_line(
 
 def test_the_program_says_so(folder: Path) -> None:
     for command in (["add", "gone"], ["revoke", "gone"], ["add", "scraper", "--metrics"]):
-        run(folder, "access", *command)
+        program(folder, "access", *command)
     tls = ("--tls-cert", "cert.pem", "--tls-key", "cert-key.pem")
     for options, words in (
         ((*PUBLIC, *tls), "there are no valid access keys"),  # a key for /metrics lets no client in
         (("--tls-cert", "cert.pem", "--tls-key", "junk.pem"), "no certificate and its unencrypted key"),
     ):
-        done = run(folder, "serve", "--port", "0", *options)
+        done = program(folder, "serve", "--port", "0", *options)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), (options, done.stderr)
         assert words in done.stderr
 
 
 def test_others_need_a_key_and_the_host_name(tmp_path: Path) -> None:
     (tmp_path / "script.yaml").write_text(SCRIPT, encoding="utf-8")
-    key = run(tmp_path, "access", "add", "web").stdout.strip()
+    key = program(tmp_path, "access", "add", "web").stdout.strip()
     model = ("--upstream", "scripted:script.yaml")
     named = ("--plain-text", "--allowed-host", "*.example.com")
     with serving(tmp_path, *model, *PUBLIC, *named) as served:
@@ -191,8 +177,8 @@ def test_others_need_a_key_and_the_host_name(tmp_path: Path) -> None:
 def test_tls_and_counters_apart(tmp_path: Path) -> None:
     cert, key = make_certificate(tmp_path)
     (tmp_path / "script.yaml").write_text(SCRIPT, encoding="utf-8")
-    scraper = run(tmp_path, "access", "add", "prometheus", "--metrics").stdout.strip()
-    web = run(tmp_path, "access", "add", "web").stdout.strip()
+    scraper = program(tmp_path, "access", "add", "prometheus", "--metrics").stdout.strip()
+    web = program(tmp_path, "access", "add", "web").stdout.strip()
     tls = ("--tls-cert", cert, "--tls-key", key, "--upstream", "scripted:script.yaml")
     with serving(tmp_path, *PUBLIC, *tls, "--metrics-bind", "0.0.0.0:0") as served:
         base = f"https://localhost:{urlsplit(served.base).port}"
@@ -212,7 +198,7 @@ def test_tls_and_counters_apart(tmp_path: Path) -> None:
         assert 'lawspeaker_answers_total{outcome="release"' in text
         for path in ("/healthz", "/v1/models", "/v1/chat/completions"):
             assert _get(apart, path, trusted, authorization=f"Bearer {scraper}")[0] == 404
-        run(tmp_path, "access", "revoke", "prometheus")
+        program(tmp_path, "access", "revoke", "prometheus")
         assert _get(apart, "/metrics", trusted, authorization=f"Bearer {scraper}")[0] == 401
         code, err = served.stop()
     assert code == 0
@@ -243,7 +229,7 @@ def test_the_file_says_where_to_listen_and_an_option_wins(folder: Path) -> None:
     ):
         text = (folder / "lawspeaker.yaml").read_text()
         (folder / "broken.yaml").write_text(text.replace(before, after))
-        done = run(folder, "serve", "--config", "broken.yaml")
+        done = program(folder, "serve", "--config", "broken.yaml")
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert words in done.stderr
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import anthropic
 import openai
@@ -14,7 +13,6 @@ from langchain_anthropic import ChatAnthropic
 from langchain_openai import ChatOpenAI
 
 from tests.gateway.served import Served
-from tests.gateway.upstream import governed
 
 TOOL = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 LONG = "word " * 300
@@ -37,24 +35,6 @@ def answer(request: web.Request, body: dict) -> web.Response:
         finish = "tool_calls"
     usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
     return web.json_response({"choices": [{"message": message, "finish_reason": finish}], "usage": usage})
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with governed(tmp_path_factory.mktemp("gateway"), answer) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def oai(up: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{up.base}/v1", api_key="any", timeout=20) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def claude(up: Served) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=up.base, api_key="any", timeout=20) as client:
-        yield client
 
 
 @pytest.mark.client("openai-python, Chat Completions")

@@ -3,7 +3,6 @@
 import base64
 import json
 import struct
-from collections.abc import Iterator
 
 import openai
 import pytest
@@ -12,7 +11,6 @@ from langchain_openai import OpenAIEmbeddings
 
 from lawspeaker.audit.reader import LogReader
 from tests.gateway.served import Served, serving
-from tests.gateway.upstream import governed
 
 SEEN: list[dict] = []
 
@@ -34,18 +32,6 @@ def answer(request: web.Request, body: dict) -> web.Response:
         values = [base64.b64encode(struct.pack("<2f", *each)).decode() for each in numbers]
     data = [{"object": "embedding", "index": n, "embedding": value} for n, value in enumerate(values)]
     return web.json_response({"data": data[::-1], "model": "secret", "usage": {"prompt_tokens": 4, "total_tokens": 4}})
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with governed(tmp_path_factory.mktemp("embeddings"), answer) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def oai(up: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{up.base}/v1", api_key="any", timeout=20) as client:
-        yield client
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64", None])

@@ -23,6 +23,7 @@ from lawspeaker.audit.verify import verify
 from tests.gateway.served import Served, serving
 from tests.gateway.test_workers import _holder
 from tests.gateway.upstream import background
+from tests.models.served import cut
 
 PAGE = Path(__file__).parents[2] / "docs" / "gateway.md"
 _ROW = re.compile(r"^\| ([^|]+?) \| ([^|]+?) \| `([^|`]+)` \|$", re.MULTILINE)
@@ -127,14 +128,6 @@ async def _slow() -> web.Response:
     return _says(SAID)
 
 
-async def _cut(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    await response.prepare(request)
-    await response.write(b'{"choices":')
-    request.transport.close()
-    return response
-
-
 async def _hang_up(request: web.Request) -> web.Response:
     request.transport.close()
     return web.Response()
@@ -142,7 +135,7 @@ async def _hang_up(request: web.Request) -> web.Response:
 
 FAILURES: dict[str, Callable[[web.Request], object]] = {
     "slow": lambda request: _slow(),
-    "cut": _cut,
+    "cut": cut,
     "hang up": _hang_up,
     "html": lambda request: web.Response(text="<html>"),
     "form": lambda request: web.json_response({"answer": SAID}),

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -14,17 +13,10 @@ from aiohttp import web
 from lawspeaker.audit.reader import LogReader
 from tests.gateway.served import Served
 from tests.gateway.upstream import governed
+from tests.models.served import cut
 
 CHAT = "/v1/chat/completions"
 _JSON = {"content-type": "application/json"}
-
-
-async def _cut(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    await response.prepare(request)
-    await response.write(b'{"choices":')
-    request.transport.close()
-    return response
 
 
 async def _slow() -> web.Response:
@@ -36,7 +28,7 @@ def answer(request: web.Request, body: dict) -> object:
     said = body["messages"][-1]["content"]
     match said:
         case "cut":
-            return _cut(request)
+            return cut(request)
         case "slow":
             return _slow()
         case "junk":
@@ -44,12 +36,6 @@ def answer(request: web.Request, body: dict) -> object:
         case "wrong":
             return web.Response(status=418, text="teapot")
     return web.json_response({"choices": [{"message": {"role": "assistant", "content": said}}]})
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with governed(tmp_path_factory.mktemp("faults"), answer) as served:
-        yield served
 
 
 def _send(up: Served, data: object, path: str = CHAT, method: str = "POST", **headers: str) -> tuple[int, dict, bytes]:

@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from tests.gateway.served import Served
-from tests.gateway.upstream import governed
 
 WORD = "swordfish"
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
@@ -51,12 +49,6 @@ def answer(request: web.Request, body: dict) -> web.Response:
     else:
         message = LEAKS.get(said, {"content": said})
     return web.json_response({"choices": [{"message": {"role": "assistant", **message}, "finish_reason": "stop"}]})
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with governed(tmp_path_factory.mktemp("bypass"), answer) as served:
-        yield served
 
 
 def _post(up: Served, path: str, body: dict) -> tuple[int, str]:

@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from lawspeaker.audit.reader import LogReader
 from tests.gateway.served import Served, serving
-from tests.gateway.upstream import governed
 
 ASK = [{"role": "user", "content": "Which city?"}]
 SCHEMA = {
@@ -43,24 +42,6 @@ def answer(request: web.Request, body: dict) -> web.Response:
         function = {"name": body["tools"][0]["function"]["name"], "arguments": '{"city": "Oslo"}'}
         message = {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": function}]}
     return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}]})
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with governed(tmp_path_factory.mktemp("terms"), answer) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def oai(up: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{up.base}/v1", api_key="any", timeout=20) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def claude(up: Served) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=up.base, api_key="any", timeout=20) as client:
-        yield client
 
 
 def _sent(*names: str) -> list[object]:

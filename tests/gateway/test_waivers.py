@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -21,8 +19,7 @@ from lawspeaker.exchange import Scope, ask
 from lawspeaker.gateway.deployment import load_config
 from lawspeaker.govern import Governed, Governor
 from lawspeaker.models.scripted import Scripted
-from tests.cli.conftest import PROGRAM
-from tests.gateway.served import Served, serving
+from tests.gateway.served import Served, program, serving
 
 LAW = """
 name: quiet
@@ -86,7 +83,7 @@ def test_a_waiver_that_is_not_in_order_is_one_line_with_its_place(
 
 def test_a_waiver_that_expired_is_refused_at_start(tmp_path: Path) -> None:
     _config(tmp_path, expires=f"'{TODAY - timedelta(days=1)}'")
-    done = _run(tmp_path, "serve", "--port", "0", "--config", "lawspeaker.yaml")
+    done = program(tmp_path, "serve", "--port", "0", "--config", "lawspeaker.yaml")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "this waiver expired" in done.stderr
 
@@ -118,7 +115,7 @@ def test_what_a_waiver_lets_pass_is_recorded_and_counted(tmp_path: Path) -> None
     assert (opened.facts["waivers"][0]["owner"], "reason" in opened.facts["waivers"][0]) == ("platform", False)
     assert kept[0]["reason"] == GOOD["reason"]
     assert sum("waived" in record.facts for record in every) == 1
-    report = _run(tmp_path, "report").stdout.splitlines()
+    report = program(tmp_path, "report").stdout.splitlines()
     assert report[0] == "3 decisions, 1 with something waived"
     assert "no-shouting  2 violated, 1 refused, 1 waived" in report
     assert "no-names  1 violated, 1 redacted" in report
@@ -166,15 +163,3 @@ def _ask(served: Served, text: str) -> tuple[dict[str, str], str]:
     request = urllib.request.Request(f"{served.base}/v1/chat/completions", body, headers)
     with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)["choices"][0]["message"], response.headers["x-lawspeaker-decision"]
-
-
-def _run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [PROGRAM, *arguments],
-        cwd=folder,
-        env={**os.environ, "LAWSPEAKER_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )

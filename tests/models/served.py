@@ -47,6 +47,15 @@ def says(content: object, finish: str = "stop", **more: object) -> web.Response:
     return web.json_response({"choices": [choice]})
 
 
+async def cut(request: web.Request) -> web.StreamResponse:
+    """A reply that breaks off."""
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"choices":')
+    request.transport.close()
+    return response
+
+
 async def complete(
     address: str,
     timeout: float = 5.0,

@@ -14,7 +14,7 @@ from lawspeaker.exchange import Message, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.models.address import open_model
 from lawspeaker.models.base import Completion, Sampling, Terms, Tool, Usage
 from lawspeaker.models.openai import option_odds
-from tests.models.served import PROMPT, Answer, ask, complete, says, served
+from tests.models.served import PROMPT, Answer, ask, complete, cut, says, served
 
 KEY = "k-0123456789abcdef"
 
@@ -104,14 +104,6 @@ def test_an_answer_may_be_tool_calls(content: str | None) -> None:
     assert completion.finish == "tool_calls"
 
 
-async def _cut(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    await response.prepare(request)
-    await response.write(b'{"choices":')
-    request.transport.close()
-    return response
-
-
 async def _never(request: web.Request) -> web.StreamResponse:
     await asyncio.sleep(30)
     return web.Response()
@@ -162,7 +154,7 @@ _BAD: list[tuple[Answer, str]] = [
     (lambda r, b: web.Response(status=500, text="a\u202eb\u2066c\u200bd\u2028e\x00f\x85g"), "abcd ef g"),
     (lambda r, b: web.Response(status=500, reason="no", text=""), "no body"),
     (lambda r, b: web.Response(status=401, text=f"wrong key {KEY}"), "wrong key [key]"),
-    (lambda r, b: _cut(r), "is a model served at"),
+    (lambda r, b: cut(r), "is a model served at"),
     (lambda r, b: _never(r), "within 0.5 s"),
     (lambda r, b: _drip(r), "within 0.5 s"),
     (lambda r, b: _redirects(307), "redirects (HTTP 307) to http://127.0.0.1:9/other"),

@@ -12,7 +12,7 @@ from lawspeaker.exchange import Message, Reasoning, Text, ToolCall, ToolResult
 from lawspeaker.models.address import open_model
 from lawspeaker.models.base import PLAIN, Completion, Form, Sampling, Terms, Tool, Usage
 from lawspeaker.models.wire import NotTakenError
-from tests.models.served import Answer, says, served
+from tests.models.served import Answer, cut, says, served
 
 KEY = "k-0123456789abcdef"
 TALK = (
@@ -286,19 +286,11 @@ def test_bad_answers(address: str, answer: Answer, words: str) -> None:
     assert words in str(error.value)
 
 
-async def _cut(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    await response.prepare(request)
-    await response.write(b'{"content":')
-    request.transport.close()
-    return response
-
-
 @pytest.mark.parametrize("address", WIRES)
 def test_a_cut_connection_is_no_answer_and_is_not_asked_again(address: str) -> None:
     tries = []
     with pytest.raises(ModelError, match="is a model served at"):
-        _ask(address, lambda r, b: tries.append(b) or _cut(r))
+        _ask(address, lambda r, b: tries.append(b) or cut(r))
     assert len(tries) == 1
 
 
