@@ -5,15 +5,14 @@ alternate, so that what one side says in a row becomes one turn. Thinking that i
 came, and only to it.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from lawspeaker.exchange import Message, Part, Reasoning, Text, ToolCall, ToolResult
-from lawspeaker.models.base import PLAIN, Completion, Finish, Sampling, Terms, Tool, Usage
-from lawspeaker.models.remote import Remote
+from lawspeaker.models.base import Completion, Finish, Sampling, Terms, Tool, Usage
+from lawspeaker.models.remote import Question, Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import CONNECTIONS, Fault, NotTakenError, Wire
 
@@ -83,7 +82,8 @@ class _Begun(msgspec.Struct):
 class _Heard:
     """A stream's reply, put together. Words that come after a thought are told at the end: it goes before them."""
 
-    def __init__(self) -> None:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._blocks: dict[int, tuple[_Block, list[str]]] = {}  # index -> as it is, and what came since
         self._stop: str | None = None
         self._sequence: str | None = None
@@ -91,9 +91,11 @@ class _Heard:
         self._used = _Used()
         self.ended = False
 
-    def take(self, event: _Event) -> str:
-        """What `event` adds to the words."""
+    def take(self, data: bytes) -> str:
+        event = self._wire.decode(data, _Event)
         match event:
+            case _Event(error=Fault() as error):
+                raise self._wire.failed(error.message)
             case _Event(type="message_start", message=_Begun(usage=_Used() as used)):
                 self._used = used
             case _Event(type="content_block_start", content_block=_Block() as block):
@@ -123,7 +125,7 @@ class _Heard:
         return _Reply(content, self._stop, self._sequence, self._used)
 
 
-class Anthropic(Remote):
+class Anthropic(Remote[_Reply]):
     """A model behind `POST <base>/messages`."""
 
     takes = frozenset({"choice", "form", "effort", "thinking", *_SAME})
@@ -133,35 +135,13 @@ class Anthropic(Remote):
         wire = Wire(name, base.rstrip("/") + "/messages", "Messages", key, headers, _OPTIONAL, connections=connections)
         super().__init__(wire, {"base": base, "model": model})
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
-        fixed, wanted = self._question(messages, sampling, terms)
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
-        return self._completion(reply, sampling)
+    def _reply(self, data: bytes) -> _Reply:
+        return self._wire.decode(data, _Reply)
 
-    async def stream(
-        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
-    ) -> AsyncGenerator[str | Completion, None]:
-        fixed, wanted = self._question(messages, sampling, terms)
-        heard, fixed["stream"] = _Heard(), True
-        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, _terms(terms))) as together:
-            async for events in together:
-                words = "".join(self._heard(heard, data) for data in events)
-                if words:
-                    yield words
-        if not heard.ended:
-            raise self._wire.broken()
-        yield self._completion(heard.reply(), sampling)
+    def _hearing(self) -> _Heard:
+        return _Heard(self._wire)
 
-    def _heard(self, heard: _Heard, data: bytes) -> str:
-        event = self._wire.decode(data, _Event)
-        if event.error is not None:
-            raise self._wire.failed(event.error.message)
-        return heard.take(event)
-
-    def _question(
-        self, messages: Sequence[Message], sampling: Sampling, terms: Terms
-    ) -> tuple[dict[str, object], dict[str, object]]:
-        """What is asked, and the parameters that a model may not take."""
+    def _question(self, messages: Sequence[Message], sampling: Sampling, terms: Terms) -> Question:
         system = "\n\n".join(m.text for m in ready(messages) if m.role == "system" and m.text)
         fixed: dict[str, object] = {"model": self._model, "messages": _turns(messages)}
         fixed["max_tokens"] = sampling.max_tokens
@@ -172,7 +152,7 @@ class Anthropic(Remote):
         wanted: dict[str, object] = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
         if terms.keep:  # up to where is the vendor's to say: the blocks that a client marked are not ours to find again
             wanted["cache_control"] = {"type": "ephemeral", **({"ttl": "1h"} if terms.keep == "1h" else {})}
-        return fixed, wanted
+        return Question(fixed, wanted, _terms(terms))
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         text = "".join(block.text for block in reply.content if block.type == "text")

@@ -4,9 +4,8 @@ Wire format: https://platform.openai.com/docs/api-reference/chat. Few fields are
 """
 
 import math
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -14,7 +13,7 @@ from lawspeaker.errors import ModelError
 from lawspeaker.exchange import Message, ToolCall, ToolResult
 from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Terms, Tool, Usage
 from lawspeaker.models.embeddings import Embedding, Vectors
-from lawspeaker.models.remote import Remote
+from lawspeaker.models.remote import Question, Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import CONNECTIONS, Fault, NotTakenError, Wire
 
@@ -102,9 +101,10 @@ class _Words(msgspec.Struct):
 
 
 class _Heard:
-    """A stream's reply, put together."""
+    """A stream's reply, put together. A refusal is told at the end: it is an answer of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._words: list[str] = []
         self._refusal = ""
         self._calls: dict[int, list[str]] = {}  # index -> id, name, arguments
@@ -112,8 +112,13 @@ class _Heard:
         self._used: _Used | None = None
         self.ended = False
 
-    def take(self, piece: _Piece) -> str:
-        """What `piece` adds to the words."""
+    def take(self, data: bytes) -> str:
+        if data == b"[DONE]":
+            self.ended = True
+            return ""
+        piece = self._wire.decode(data, _Piece)
+        if piece.error is not None:
+            raise self._wire.failed(piece.error if isinstance(piece.error, str) else piece.error.message)
         self._used = piece.usage or self._used
         words = ""
         for choice in piece.choices:
@@ -141,13 +146,14 @@ class _Heard:
         return _Reply([_Choice(said, self._finish)], self._used)
 
 
-class OpenAICompatible(Remote):
+class OpenAICompatible(Remote[_Reply]):
     """A model behind `POST <base>/chat/completions`.
 
     `reasons`: the server's own default temperature is 1 and it knows `max_completion_tokens`, as OpenAI's does.
     """
 
     takes = frozenset({"seed", "choice", "form", "stop", "effort", *_SAME})
+    of_streams: ClassVar = {"stream_options": {"include_usage": True}}
 
     def __init__(
         self,
@@ -167,33 +173,15 @@ class OpenAICompatible(Remote):
         self._reasons = reasons
         self._limit = "max_completion_tokens" if reasons else "max_tokens"
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
-        return self._completion(await self._ask(messages, sampling, terms.tools, _terms(terms)), sampling)
+    def _reply(self, data: bytes) -> _Reply:
+        """The reply, which has a choice."""
+        reply = self._wire.decode(data, _Reply)
+        if not reply.choices:
+            raise ModelError(f"{self.name}: {self._wire.url} answered without a choice; try again")
+        return reply
 
-    async def stream(
-        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
-    ) -> AsyncGenerator[str | Completion, None]:
-        """A refusal is told at the end: it is an answer of its own."""
-        fixed, wanted = self._question(messages, sampling, terms.tools)
-        fixed["stream"], wanted["stream_options"] = True, {"include_usage": True}
-        heard = _Heard()
-        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, _terms(terms))) as together:
-            async for events in together:
-                words = "".join(self._heard(heard, data) for data in events)
-                if words:
-                    yield words
-        if not heard.ended:
-            raise self._wire.broken()
-        yield self._completion(heard.reply(), sampling)
-
-    def _heard(self, heard: _Heard, data: bytes) -> str:
-        if data == b"[DONE]":
-            heard.ended = True
-            return ""
-        piece = self._wire.decode(data, _Piece)
-        if piece.error is not None:
-            raise self._wire.failed(piece.error if isinstance(piece.error, str) else piece.error.message)
-        return heard.take(piece)
+    def _hearing(self) -> _Heard:
+        return _Heard(self._wire)
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         choice, used = reply.choices[0], reply.usage or _Used()
@@ -208,7 +196,8 @@ class OpenAICompatible(Remote):
     async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...] | None:
         sampling = Sampling(temperature=0, max_tokens=max(map(len, options)))
         try:
-            choice = (await self._ask(messages, sampling, (), _LIKELIHOODS)).choices[0]
+            question = self._question(messages, sampling, PLAIN)._replace(needed=_LIKELIHOODS)
+            choice = (await self._ask(question, sampling.timeout)).choices[0]
         except NotTakenError:
             return None
         if choice.logprobs is None or not choice.logprobs.content:
@@ -227,30 +216,17 @@ class OpenAICompatible(Remote):
         await self._embedding.close()
         await super().close()
 
-    async def _ask(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool], needed: Mapping[str, object]
-    ) -> _Reply:
-        """The reply, which has a choice."""
-        fixed, wanted = self._question(messages, sampling, tools)
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, needed), _Reply)
-        if not reply.choices:
-            raise ModelError(f"{self.name}: {self._wire.url} answered without a choice; try again")
-        return reply
-
-    def _question(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool]
-    ) -> tuple[dict[str, object], dict[str, object]]:
-        """What is asked, and the parameters that a model may not take."""
+    def _question(self, messages: Sequence[Message], sampling: Sampling, terms: Terms) -> Question:
         fixed: dict[str, object] = {"model": self._model, "messages": list(_turns(messages))}
-        if tools:
-            fixed["tools"] = [_tool(tool) for tool in tools]
+        if terms.tools:
+            fixed["tools"] = [_tool(tool) for tool in terms.tools]
         wanted: dict[str, object] = {self._limit: sampling.max_tokens}
         # elsewhere the default may be another (vLLM takes it from the model's files), so 1 has to be said
         if sampling.temperature != 1 or not self._reasons:
             wanted["temperature"] = sampling.temperature
         if sampling.seed is not None:
             wanted["seed"] = sampling.seed
-        return fixed, wanted
+        return Question(fixed, wanted, _terms(terms))
 
 
 def _turns(messages: Sequence[Message]) -> Iterator[dict[str, object]]:

@@ -4,15 +4,14 @@ Wire format: https://platform.openai.com/docs/api-reference/responses. Nothing i
 every turn is sent each time. Probabilities are not asked for: reasoning models tell none.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from lawspeaker.exchange import Message, ToolCall, ToolResult
-from lawspeaker.models.base import PLAIN, Completion, Finish, Form, Sampling, Terms, Tool, Usage
-from lawspeaker.models.remote import Remote
+from lawspeaker.models.base import Completion, Finish, Form, Sampling, Terms, Tool, Usage
+from lawspeaker.models.remote import Question, Remote
 from lawspeaker.models.turns import ready
 from lawspeaker.models.wire import CONNECTIONS, Wire
 
@@ -63,7 +62,32 @@ class _Event(msgspec.Struct):
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
-class OpenAIResponses(Remote):
+class _Heard:
+    """A stream's reply, which its last event holds as a whole. A refusal is told at the end: it is an answer of its
+    own."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._place = ("", 0)
+        self._whole = b""
+        self.ended = False
+
+    def take(self, data: bytes) -> str:
+        event = self._wire.decode(data, _Event)
+        if event.type == "response.output_text.delta":
+            before, self._place = self._place, (event.item_id, event.content_index)
+            return ("\n" if before[0] and before != self._place else "") + str(event.delta)
+        if event.type == "error":
+            raise self._wire.failed(event.message)
+        if event.type in _ENDS:
+            self._whole, self.ended = bytes(event.response), True
+        return ""
+
+    def reply(self) -> _Reply:
+        return self._wire.decode(self._whole, _Reply)
+
+
+class OpenAIResponses(Remote[_Reply]):
     """A model behind `POST <base>/responses`."""
 
     takes = frozenset({"choice", "form", "effort", "verbosity", "top_p"})
@@ -75,47 +99,19 @@ class OpenAIResponses(Remote):
         )
         super().__init__(wire, {"base": base, "model": model, "form": "responses"})
 
-    async def complete(self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN) -> Completion:
-        fixed, wanted = self._question(messages, sampling, terms)
-        reply = self._wire.decode(await self._wire.ask(fixed, wanted, sampling.timeout, _terms(terms)), _Reply)
-        return self._completion(reply, sampling)
+    def _reply(self, data: bytes) -> _Reply:
+        return self._wire.decode(data, _Reply)
 
-    async def stream(
-        self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
-    ) -> AsyncGenerator[str | Completion, None]:
-        """A refusal is told at the end: it is an answer of its own."""
-        fixed, wanted = self._question(messages, sampling, terms)
-        fixed["stream"] = True
-        place, reply = ("", 0), None
-        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, _terms(terms))) as together:
-            async for events in together:
-                words = ""
-                for data in events:
-                    event = self._wire.decode(data, _Event)
-                    if event.type == "response.output_text.delta":
-                        here = (event.item_id, event.content_index)
-                        words += ("\n" if place[0] and here != place else "") + str(event.delta)
-                        place = here
-                    elif event.type == "error":
-                        raise self._wire.failed(event.message)
-                    elif event.type in _ENDS:
-                        reply = self._wire.decode(bytes(event.response), _Reply)
-                if words:
-                    yield words
-        if reply is None:
-            raise self._wire.broken()
-        yield self._completion(reply, sampling)
+    def _hearing(self) -> _Heard:
+        return _Heard(self._wire)
 
-    def _question(
-        self, messages: Sequence[Message], sampling: Sampling, terms: Terms
-    ) -> tuple[dict[str, object], dict[str, object]]:
-        """What is asked, and the parameters that a model may not take."""
+    def _question(self, messages: Sequence[Message], sampling: Sampling, terms: Terms) -> Question:
         fixed: dict[str, object] = {"model": self._model, "input": list(_items(messages)), "store": False}
         fixed["max_output_tokens"] = sampling.max_tokens
         if terms.tools:
             fixed["tools"] = [_tool(tool) for tool in terms.tools]
         wanted: dict[str, object] = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
-        return fixed, wanted
+        return Question(fixed, wanted, _terms(terms))
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         if reply.status == "failed" or reply.error is not None:
