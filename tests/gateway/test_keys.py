@@ -90,3 +90,21 @@ def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
 def test_loopback_may_ask_for_keys_too(tmp_path: Path) -> None:
     with serving(tmp_path, "--require-key") as served:
         assert _ask(served, "any", "nano")[0] == 401
+
+
+def test_where_keys_are_asked_for_the_counters_need_one_too(tmp_path: Path) -> None:
+    """A proxy on this machine passes on whatever path it is asked for."""
+    home = tmp_path / "home"
+    web, scraper = (_access(home, "add", *each).stdout.strip() for each in (("web",), ("scraper", "--metrics")))
+    with serving(tmp_path) as served:
+        assert [_counters(served, key) for key in ("", "any", web, scraper)] == [401, 401, 403, 200]
+
+
+def _counters(served: Served, key: str) -> int:
+    request = urllib.request.Request(f"{served.base}/metrics", headers={"authorization": f"Bearer {key}"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code

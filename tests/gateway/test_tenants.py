@@ -72,10 +72,11 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for name, word in (("bank", "vault"), ("shop", "discount")):
         (folder / f"{name}.yaml").write_text(LAW.format(name=name, word=word))
     other = _run(folder / "home", "access", "add", "other", "--tenant", "nobody").stdout.strip()
+    scraper = _run(folder / "home", "access", "add", "scraper", "--metrics").stdout.strip()
     with background(answer) as base:
         (folder / "lawspeaker.yaml").write_text(CONFIG.format(base=base))
         with serving(folder, "--config", "lawspeaker.yaml", **KEYS) as served:
-            served.other = other
+            served.other, served.scraper = other, scraper
             yield served
 
 
@@ -149,10 +150,11 @@ def test_canaries_never_cross(up: Served) -> None:
             else:
                 with pytest.raises(urllib.error.HTTPError, match="404"):
                     _get(up, path, key)
-    counted = dict(re.findall(r'outcome="release",route="assistant".*tenant="(\w+)"} (\d+)', _get(up, "/metrics")))
+    counters = _get(up, "/metrics", up.scraper)
+    counted = dict(re.findall(r'outcome="release",route="assistant".*tenant="(\w+)"} (\d+)', counters))
     assert int(counted["bank"]) >= 150
     assert int(counted["shop"]) >= 150
-    assert "canary" not in _get(up, "/metrics")
+    assert "canary" not in counters
     for name in keys:
         done = json.loads(_run(up.home, "report", "--json", "--tenant", name).stdout)
         assert done["decisions"] >= 150

@@ -24,6 +24,7 @@ from lawspeaker.gateway.messages import Messages, count
 from lawspeaker.gateway.neutral import Asked, Outcome, Surface
 from lawspeaker.gateway.responses import Responses
 from lawspeaker.gateway.routes import Authenticate, Client, Headers, Routes
+from lawspeaker.gateway.scrape import Admit
 from lawspeaker.metrics import Metrics
 
 DECISION: Final = b"x-lawspeaker-decision"
@@ -41,8 +42,8 @@ SURFACES: Final[Mapping[str, Surface]] = {
 
 
 class Gateway:
-    """Serves `routes` to whom `authenticate` lets in, if they call it by one of `hosts`. `scraped` says whether the
-    counters are told here. `lasts`: seconds until an escalated request is refused for good."""
+    """Serves `routes` to whom `authenticate` lets in, if they call it by one of `hosts`. `scraped` lets in who is
+    told the counters; without it nobody is here. `lasts`: seconds until an escalated request is refused for good."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Gateway:
         metrics: Metrics,
         hosts: Hosts,
         *,
-        scraped: bool = False,
+        scraped: Admit | None = None,
         held: float = _HELD,
         lasts: float = WAITS,
     ) -> None:
@@ -83,7 +84,8 @@ class Gateway:
             return
         headers = _once(scope["headers"])
         self._check_host(headers)
-        if path == "/metrics" and method == "GET" and self._scraped:
+        if path == "/metrics" and method == "GET" and self._scraped is not None:
+            self._scraped(headers)
             await asgi.whole(send, 200, self._metrics.text(), asgi.TEXT)
             return
         client = self._authenticate(headers)

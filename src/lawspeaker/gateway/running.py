@@ -47,7 +47,8 @@ async def run(plan: Plan, ready: Callable[[], None], place: int = 0, life: int |
             async with await open_log(plan.home, may_hold=life is None) as log:
                 routes, bound = _routes(plan.deployment, opened, log), plan.bound
                 metrics, who = Metrics(plan.board, place), by_key(keyring) if plan.keys else anybody
-                scraped = not bound.open and bound.scraped is None
+                here = for_metrics(keyring) if plan.keys else everybody
+                scraped = here if not bound.open and bound.scraped is None else None
                 gateway = Gateway(routes, who, log, metrics, bound.hosts, scraped=scraped, lasts=plan.lasts)
                 scrape = Scrape(metrics, bound.scrapers, for_metrics(keyring) if bound.guarded else everybody)
                 await serve(gateway, scrape, bound, ready, life)
