@@ -112,3 +112,17 @@ def test_a_fix_leaves_alone_what_it_does_not_find() -> None:
     assert made == 3
     assert "not shout\n" in again
     assert fixed("", messages) == ("", 0)
+
+
+def test_a_fix_takes_an_id_whole() -> None:
+    text = FIXABLE.replace("[cwe-732, CWE-200, CWE-200]", "[CWE-20, CWE-20, CWE-79, CWE-200]")
+    again, _ = fixed(text, lint(load_text(text, kinds=KINDS)))
+    assert "[CWE-20, CWE-79, CWE-200]" in again
+
+
+def test_a_fix_takes_no_other_field_along() -> None:
+    law = yaml.safe_load(FIXABLE.replace("    otherwise: escalate   # has no effect\n", ""))
+    text = json.dumps(law).replace('"because"', '\notherwise: escalate, "critique": "Name it.",\n"because"')
+    messages = lint(load_text(text, kinds=KINDS))
+    assert "correctness/idle-otherwise" in {message.rule for message in messages}
+    assert '"critique": "Name it."' in fixed(text, messages)[0]
