@@ -141,14 +141,17 @@ def test_diff_says_what_the_law_demands_now(cli: Run, work: Path) -> None:
 
 def test_lint_fixes_and_speaks_sarif(cli: Run, work: Path) -> None:
     law = work / "constitution.yaml"
-    law.write_text("# ours\n" + LAW.replace("must not be used.", "must not be used"))
+    two_alike = LAW.replace("must not be used.", "must not be used").replace("must be polite.", "must be polite")
+    law.write_text("# ours\n" + two_alike)
     log = json.loads(cli("lint", "--format", "sarif").stdout)
     (run,) = log["runs"]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert all(rules[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
-    assert "wording/no-full-stop" in {result["ruleId"] for result in run["results"]}
+    assert [result["ruleId"] for result in run["results"]].count("wording/no-full-stop") == 2
+    prints = [result["partialFingerprints"]["lawspeaker/v1"] for result in run["results"]]
+    assert len(set(prints)) == len(prints)  # the same message in two places is two alerts
     done = cli("lint", "--fix")
-    assert "1 fault fixed in constitution.yaml" in done.stderr
+    assert "2 faults fixed in constitution.yaml" in done.stderr
     assert law.read_text() == "# ours\n" + LAW
     assert cli("lint", "infrastructure", "--fix").returncode == 0
 

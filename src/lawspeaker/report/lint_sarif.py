@@ -1,34 +1,18 @@
 """Lint messages as SARIF 2.1.0: a rule is a lint rule, with its page as help."""
 
-import hashlib
-import posixpath
+from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import quote
 
-from lawspeaker import __version__
 from lawspeaker.constitution.lint import RULES, LintMessage, page
+from lawspeaker.report.sarif import fingerprints, sarif_log, uri
 
 
 def lint_sarif(messages: Sequence[LintMessage]) -> dict[str, object]:
     """A SARIF log with one run."""
     index = {rule: number for number, rule in enumerate(RULES)}
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "lawspeaker lint",
-                        "semanticVersion": __version__,
-                        "rules": [_rule(rule) for rule in RULES],
-                    }
-                },
-                "invocations": [{"executionSuccessful": True}],
-                "results": [_result(message, index[message.rule]) for message in messages],
-            }
-        ],
-    }
+    seen: Counter[str] = Counter()
+    results = [_result(message, index[message.rule], seen) for message in messages]
+    return sarif_log("lawspeaker lint", [_rule(rule) for rule in RULES], results)
 
 
 def _rule(rule: str) -> dict[str, object]:
@@ -41,8 +25,7 @@ def _rule(rule: str) -> dict[str, object]:
     }
 
 
-def _result(message: LintMessage, rule: int) -> dict[str, object]:
-    print_of = hashlib.sha256("\0".join((message.rule, message.path, message.message)).encode()).hexdigest()[:32]
+def _result(message: LintMessage, rule: int, seen: Counter[str]) -> dict[str, object]:
     return {
         "ruleId": message.rule,
         "ruleIndex": rule,
@@ -52,10 +35,10 @@ def _result(message: LintMessage, rule: int) -> dict[str, object]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(posixpath.normpath(message.path))},
+                    "artifactLocation": {"uri": uri(message.path)},
                     "region": {"startLine": message.line, "startColumn": message.column},
                 }
             }
         ],
-        "partialFingerprints": {"lawspeaker/v1": print_of},
+        "partialFingerprints": fingerprints(seen, message.rule, message.path, message.message),
     }

@@ -23,24 +23,42 @@ def sarif(rows: Sequence[Row], constitution: Constitution) -> dict[str, object]:
     """A SARIF log with one run."""
     index = {principle.id: number for number, principle in enumerate(constitution.principles)}
     seen: Counter[str] = Counter()
+    return sarif_log(
+        "lawspeaker",
+        [_rule(principle) for principle in constitution.principles],
+        [_result(row, index[row.principle], seen) for row in rows],
+        properties={"constitution": constitution.name, "digest": constitution.digest},
+    )
+
+
+def sarif_log(
+    name: str, rules: Sequence[dict[str, object]], results: Sequence[dict[str, object]], **of_run: object
+) -> dict[str, object]:
+    """The frame: one tool, one run of it."""
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [
             {
-                "tool": {
-                    "driver": {
-                        "name": "lawspeaker",
-                        "semanticVersion": __version__,
-                        "rules": [_rule(principle) for principle in constitution.principles],
-                    }
-                },
+                "tool": {"driver": {"name": name, "semanticVersion": __version__, "rules": rules}},
                 "invocations": [{"executionSuccessful": True}],
-                "properties": {"constitution": constitution.name, "digest": constitution.digest},
-                "results": [_result(row, index[row.principle], seen) for row in rows],
+                **of_run,
+                "results": results,
             }
         ],
     }
+
+
+def uri(path: str) -> str:
+    """A path as the address of a file."""
+    return quote(posixpath.normpath(path))
+
+
+def fingerprints(seen: Counter[str], *parts: str) -> dict[str, str]:
+    """What names a result of these parts; those that have the same are numbered, or a view would show only one."""
+    print_of = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    seen[print_of] += 1
+    return {"lawspeaker/v1": f"{print_of}:{seen[print_of]}"}
 
 
 def _rule(principle: Principle) -> dict[str, object]:
@@ -56,13 +74,9 @@ def _rule(principle: Principle) -> dict[str, object]:
 
 def _result(row: Row, rule: int, seen: Counter[str]) -> dict[str, object]:
     failed = row.outcome == "violated"
-    place: dict[str, object] = {
-        "artifactLocation": {"uri": "stdin" if row.path == "-" else quote(posixpath.normpath(row.path))}
-    }
+    place: dict[str, object] = {"artifactLocation": {"uri": "stdin" if row.path == "-" else uri(row.path)}}
     if row.line:
         place["region"] = {"startLine": row.line, "endLine": row.end_line}
-    print_of = hashlib.sha256("\0".join((row.principle, row.check, row.path, row.reason)).encode()).hexdigest()[:32]
-    seen[print_of] += 1
     return {
         "ruleId": row.principle,
         "ruleIndex": rule,
@@ -70,6 +84,6 @@ def _result(row: Row, rule: int, seen: Counter[str]) -> dict[str, object]:
         "level": _LEVEL[row.severity] if failed else "none",
         "message": {"text": row.reason},
         "locations": [{"physicalLocation": place}],
-        "partialFingerprints": {"lawspeaker/v1": f"{print_of}:{seen[print_of]}"},
+        "partialFingerprints": fingerprints(seen, row.principle, row.check, row.path, row.reason),
         "properties": {"check": row.check},
     }
