@@ -204,7 +204,7 @@ class Record:
             raise Unreadable(f"{what}: its salt is not 32 bytes in hex")
         for name, text in texts.items():
             state, data = text.get("state"), text.get("data")
-            need(state in STATES, f"{what}: the text {name} has the unknown state {state!r}")
+            need(isinstance(state, str) and state in STATES, f"{what}: the text {name} has the unknown state {state!r}")
             need((state == "present") == (data is not None), f"{what}: the text {name} is {state}, its data is not")
             if state == "present":
                 need(salt is not None, f"{what}: there is no salt for its texts")
@@ -265,6 +265,14 @@ def story(evidence: dict[str, Any], records: list[Record], erasures: list[Record
     }
 
 
+def keys_of(policy: dict[str, Any], what: str) -> list[str]:
+    """Keys that the file names."""
+    named = policy.get(what, [])
+    if not isinstance(named, list) or not all(isinstance(key, str) for key in named):
+        raise Unreadable(f"the policy's {what} are no list of keys")
+    return named
+
+
 def verify(data: bytes, keys: list[str], witnesses: list[str], quorum: int | None) -> dict[str, Any]:
     """Everything that the file proves; raises `Refused` or `Unreadable`."""
     evidence = parse(data, "the file")
@@ -273,10 +281,12 @@ def verify(data: bytes, keys: list[str], witnesses: list[str], quorum: int | Non
     policy = evidence.get("policy")
     if not isinstance(policy, dict) or not isinstance(evidence.get("checkpoint"), str):
         raise Unreadable("the file has no policy or no checkpoint")
-    trusted = keys or [str(key) for key in policy.get("keys") or []]
-    watched = witnesses or [str(key) for key in policy.get("witnesses") or []]
+    if quorum and not witnesses:
+        raise Unreadable("--quorum without --witness: who wants a quorum says whose, the sender's may be the sender")
+    trusted = keys or keys_of(policy, "keys")
+    watched = witnesses or keys_of(policy, "witnesses")
     wanted = quorum if quorum is not None else policy.get("quorum", 0)
-    if not isinstance(wanted, int) or not trusted:
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 0 or not trusted:
         raise Unreadable("there is no key of the log, or no quorum that is a number")
     origin, size, root, cosigned = checkpoint(
         evidence["checkpoint"], [Key(key, 1) for key in trusted], [Key(key, 4) for key in watched], wanted
@@ -286,6 +296,8 @@ def verify(data: bytes, keys: list[str], witnesses: list[str], quorum: int | Non
     records = [Record(entry, size, root) for entry in evidence["records"]]
     erasures = [Record(entry, size, root) for entry in evidence.get("erasures", [])]
     scope = "the log's key was brought" if keys else "the log's key came with the file: integrity only"
+    if cosigned and not witnesses:
+        scope += "; the witnesses' keys came with the file"
     told = story(evidence, records, erasures)
     head = {"origin": origin, "size": size, "root": root.hex(), "witnesses": cosigned, "scope": scope}
     listed = [{"index": r.index, "kind": r.kind, "id": r.id, "time": r.time, "digest": r.digest} for r in records]

@@ -18,6 +18,7 @@ from lawspeaker.audit.log import open_log
 from lawspeaker.audit.reader import LogReader, read_vkeys
 from lawspeaker.audit.record import Record, new_id, opened
 from lawspeaker.audit.rulings import rule
+from lawspeaker.audit.witness import Cosigner
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.load import load
 from lawspeaker.digest import canonical
@@ -29,6 +30,9 @@ TOOL = Path(__file__).parents[2] / "tools" / "verify_evidence.py"
 def check(path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(TOOL), str(path), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+COSIGNER = Cosigner("example.org/witness", bytes(32))
 
 
 def module() -> Any:
@@ -100,7 +104,40 @@ def test_another_key_and_a_quorum_that_is_not_there_are_refused(evidence, tmp_pa
     make_log(tmp_path / "other", 1)
     done = check(evidence, "--key", str(tmp_path / "other" / "keys" / "log.vkey"))
     assert (done.returncode, done.stdout) == (1, "not ok: no key of the log signed this head\n")
-    assert check(evidence, "--quorum", "1").returncode == 1
+    assert check(evidence, "--quorum", "1", "--witness", COSIGNER.vkey).returncode == 1
+
+
+def test_a_quorum_is_of_witnesses_from_the_same_hand(home, evidence, tmp_path):
+    """Whoever asks for a quorum names the witnesses: the sender's may be the sender."""
+    file = json.loads(evidence.read_bytes())
+    note = file["checkpoint"]
+    file["checkpoint"] = note + COSIGNER.cosign(note.rpartition("\n\n")[0] + "\n", 1_700_000_000)
+    file["policy"] |= {"witnesses": [COSIGNER.vkey], "quorum": 1}
+    path = tmp_path / "cosigned.json"
+    path.write_text(json.dumps(file))
+    key = ("--key", read_vkeys(home)[0])
+    done = check(path, *key, "--quorum", "1")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert check(path, *key, "--quorum", "1", "--witness", COSIGNER.vkey).returncode == 0
+    told = check(path, *key).stdout
+    assert "the witnesses' keys came with the file" in told
+
+
+@pytest.mark.parametrize("wrong", [5, True, "x", ["x"], [[]], {}, -1])
+def test_values_of_another_kind_are_refused_in_one_line(evidence, wrong):
+    tool, data = module(), evidence.read_bytes()
+    for place in (
+        ("policy", "keys"),
+        ("policy", "witnesses"),
+        ("policy", "quorum"),
+        ("records", 0, "texts", "request"),
+    ):
+        file = inner = json.loads(data)
+        for step in place[:-1]:
+            inner = inner[step]
+        inner[place[-1]] = {"state": wrong} if place[-1] == "request" else wrong
+        with pytest.raises((tool.Refused, tool.Unreadable)):
+            tool.verify(json.dumps(file).encode(), [], [], None)
 
 
 def test_files_that_are_none_are_refused_in_one_line(tmp_path):
