@@ -181,6 +181,18 @@ def test_retention_keeps_then_erases_and_a_hold_overrides_it(tmp_path):
     assert verify(tmp_path / "home").ok
 
 
+def test_an_erasure_keeps_what_came_late_to_an_old_exchange(tmp_path):
+    async def work(log: Log) -> None:
+        await set_rules(log, Rules(6, 0), "Ada")
+        first = (await log.append(opened(time="2024-01-10T00:00:00Z"), TEXTS)).id
+        await log.append(decision(first), {"steps": "[]"})
+        with pytest.raises(LogError, match="keep it for 6 months"):
+            await erase(log, first, "asked for", "Ada")
+        assert (await erase(log, first, "asked for", "Ada", only=True)).records == (first,)
+
+    in_log(tmp_path / "home", work)
+
+
 def test_a_clock_that_jumped_erases_nothing(tmp_path):
     async def work(log: Log) -> None:
         await append_some(log, 1)

@@ -48,9 +48,9 @@ async def erase(log: AsyncLog, id_: str, why: str, by: str, *, only: bool = Fals
         chosen = [leaf for leaf in history if leaf.record.id == whole or not only]
         doomed = erasable(reader, chosen)
         kept = rules_of(reader).keep
-    begun = history[0].record.time
-    if kept and not early and begun > months_before(now(), kept):
-        raise LogError(f"{whole} is of {begun}; the retention rules keep it for {kept} months")
+    newest = max((leaf.record.time for leaf in chosen if leaf.record.id in doomed), default="")
+    if kept and not early and newest > months_before(now(), kept):
+        raise LogError(f"{whole} has texts of {newest}; the retention rules keep it for {kept} months")
     if not doomed:
         raise LogError(f"{whole} has no texts that could be erased: there were none, or they are gone already")
     if only and chosen[0].record.kind in NEVER_ERASED:
