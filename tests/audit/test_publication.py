@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import hmac
 import re
+import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,12 +14,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from lawspeaker.audit import places
 from lawspeaker.audit.log import Log, lock_writer, open_log
 from lawspeaker.audit.places import Credentials, check_place, put, sign
 from lawspeaker.audit.publication import Plan, load_plan, save_plan
 from lawspeaker.audit.reader import LogReader, read_vkeys
 from lawspeaker.audit.verify import verify
-from lawspeaker.audit.witness import CosignerKey, Witness, cosignatures, open_witness
+from lawspeaker.audit.witness import CosignerKey, Witness, cosignatures, open_witness, request_body
 from lawspeaker.errors import LogError
 from tests.audit.logs import append_some, make_log
 
@@ -144,8 +147,8 @@ def test_the_writer_copies_its_head_to_files_http_and_s3(tmp_path, monkeypatch):
     async def run() -> None:
         async with served(store_app(plain)) as web_, served(store_app(bucket)) as s3:
             monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
-            places = (str(copy), f"{web_}/heads/mine", "s3://logs/eu/head of mine")
-            save_plan(home, Plan(places, every=0.1))
+            named = (str(copy), f"{web_}/heads/mine", "s3://logs/eu/head of mine")
+            save_plan(home, Plan(named, every=0.1))
             async with await open_log(home) as log:
                 await until_published(log, copy, 1)
                 await append_some(log, 2)
@@ -231,6 +234,60 @@ def test_with_a_required_witness_only_cosigned_heads_are_published(tmp_path):
     assert report.ok, report.problems
     with LogReader(home) as reader:
         assert copy.read_text().startswith(reader.checkpoint)
+
+
+def test_a_witness_that_saw_another_log_is_told_of_although_enough_signed(tmp_path, caplog):
+    """The second witness has cosigned a longer log under the same key."""
+    home, other, copy = tmp_path / "home", tmp_path / "other", tmp_path / "copy"
+    make_log(home, 1)
+    shutil.copytree(home, other)
+    make_log(other, 5)
+    witnesses = [open_witness(tmp_path / f"w{n}", "", list(read_vkeys(home))) for n in range(2)]
+    with LogReader(other) as reader:
+        assert witnesses[1][0].add_checkpoint(request_body(0, [], reader.checkpoint)).status == 200
+
+    async def run() -> None:
+        app = web.Application()
+        for n, (witness, _) in enumerate(witnesses):
+            app.router.add_post(f"/{n}/add-checkpoint", WitnessServer(witness).post)
+        async with served(app) as url:
+            named = tuple(f"{url}/{n}={vkey}" for n, (_, vkey) in enumerate(witnesses))
+            save_plan(home, Plan((str(copy),), named, 1, 0.1))
+            async with await open_log(home) as log:
+                await until_published(log, copy, 1)
+                await append_some(log, 1)
+                await until_published(log, copy, 2)
+
+    asyncio.run(run())
+    told = [record.getMessage() for record in caplog.records if "did not cosign" in record.getMessage()]
+    assert len(told) == 1  # once, and not with every head
+    assert "/1 did not cosign the head of the audit log: it has signed a head of 6 records" in told[0]
+    for witness, _ in witnesses:
+        witness.close()
+
+
+def test_a_place_that_hangs_keeps_nobody_waiting(tmp_path, monkeypatch):
+    """As a file system in the network does when its server is away."""
+    home, gate, write = tmp_path / "home", threading.Event(), places._write
+
+    def late(path: Path, data: bytes) -> None:
+        gate.wait(30)
+        write(path, data)
+
+    monkeypatch.setattr(places, "_write", late)
+    make_log(home, 1)
+
+    async def run() -> None:
+        save_plan(home, Plan((str(tmp_path / "copy"),), every=0.1))
+        async with await open_log(home) as log:
+            await asyncio.sleep(0.3)
+            receipts = await append_some(log, 2)
+            assert [receipt.index for receipt in receipts] == [1, 2]
+            assert not (tmp_path / "copy").exists()
+            gate.set()
+            await until_published(log, tmp_path / "copy", 3)
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ S3 takes one signed PUT (AWS Signature Version 4), which is short and fixed; a c
 than the log. Credentials come from the environment names that the vendors' own tools read.
 """
 
+import asyncio
 import hashlib
 import hmac
 import os
@@ -74,15 +75,19 @@ async def put(note: str, place: str) -> None:
     elif place.startswith(("http://", "https://")):
         await _send(place, place, data, {"Content-Type": "text/plain"})
     else:
-        path = Path(place)
-        with storage.errors(path):
-            temporary = path.with_name(path.name + ".tmp")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            temporary.rename(path)
+        await asyncio.to_thread(_write, Path(place), data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """In place of the file that is there. A disk that is far away may take its time: not on the event loop."""
+    with storage.errors(path):
+        temporary = path.with_name(path.name + ".tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.rename(path)
 
 
 async def _send(place: str, url: str, data: bytes, headers: Mapping[str, str]) -> None:

@@ -90,6 +90,7 @@ class Publication:
         self._witnesses = plan.check()
         self._cosigned, self._done = "", dict.fromkeys(plan.places, "")
         self._head: Head | None = None
+        self._silent: dict[str, str] = {}
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -126,7 +127,8 @@ class Publication:
         head = self._writer.ready
         if head is not None and (self._head is None or head.size != self._head.size or not self._cosigned):
             with LogReader(self._home) as reader:
-                note, _ = await gather(reader, self._witnesses, self._plan.required, head.note)
+                note, asked = await gather(reader, self._witnesses, self._plan.required, head.note)
+            self._tell({each.url: each.why for each in asked if not each.line})
             if self._plan.required:
                 await asyncio.to_thread(Site(self._home / "log").put_checkpoint, note)
             self._head, self._cosigned = head, note
@@ -145,6 +147,13 @@ class Publication:
                 self._done[place] = self._cosigned
         if refusals:
             raise LogError("; ".join(refusals))
+
+    def _tell(self, silent: dict[str, str]) -> None:
+        """Warn of witnesses that did not sign although enough did: one may have seen another log under this key."""
+        for url, why in silent.items():
+            if self._silent.get(url) != why:
+                _LOGGER.warning("the witness %s did not cosign the head of the audit log: %s", url, why)
+        self._silent = silent
 
 
 def _witness(text: str) -> tuple[str, CosignerKey]:
