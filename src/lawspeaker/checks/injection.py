@@ -10,6 +10,7 @@ only the system prompt forbids, and a language that no sign is written in. A jud
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
@@ -128,25 +129,32 @@ def _flat(form: Form) -> Form:
 
 
 def _signs(text: str, rules: Sequence[str], *, in_data: bool = False) -> list[tuple[str, int, int]]:
-    """The strong signs, and the weak ones where two that speak of different things stand near each other."""
-    strong: list[tuple[str, int, int]] = []
+    """The strong signs, and the weak ones where two that speak of different things stand near each other. All of the
+    text is read; the limit counts only what is returned, so that what is no sign cannot hide one that follows."""
+    strong: list[tuple[int, int, Sign]] = []
     weak: list[tuple[int, int, Sign]] = []
-    for index, start, end in _ALL.search(text, _LIMIT):
+    for index, start, end in _ALL.search(text):
         sign = SIGNS[index]
         if sign.rule not in rules or (sign.rule == "extraction" and _NEGATED.search(text, max(0, start - 12), start)):
             continue
         if sign.strong or (in_data and sign.about in _ENOUGH_IN_DATA):
-            strong.append((sign.rule, start, end))
+            strong.append((start, end, sign))
         else:
             weak.append((start, end, sign))
     weak.sort(key=lambda each: each[:2])
-    together = [
+    together = (
         each
         for one, other in pairwise(weak)
         if one[2] is not other[2] and other[0] - one[1] <= _NEAR
         for each in (one, other)
-    ]
-    return strong + [(sign.rule, start, end) for start, end, sign in together]
+    )
+    counts: Counter[Sign] = Counter()
+    found: list[tuple[str, int, int]] = []
+    for start, end, sign in (*strong, *dict.fromkeys(together)):
+        counts[sign] += 1
+        if counts[sign] <= _LIMIT:
+            found.append((sign.rule, start, end))
+    return found
 
 
 def _hidden(text: str) -> Iterator[Injection]:
@@ -174,7 +182,7 @@ def _obfuscated(text: str, form: Form, coded: Sequence[Form]) -> Iterator[Inject
             if spelled[start:end] != plain[start:end]:
                 yield Injection("obfuscation", *form.span(start, end), "digits for letters")
     shifts: dict[int, dict[str, tuple[int, int]]] = {}
-    for shift, start, end in _SHIFTED.search(plain, _LIMIT):
+    for shift, start, end in _SHIFTED.search(plain):
         shifts.setdefault(shift, {}).setdefault(plain[start:end].lower(), (start, end))
     for places in shifts.values():
         if len(places) > 1:
@@ -211,7 +219,7 @@ class InjectionCheck(msgspec.Struct, frozen=True):
 
 class InjectionKind:
     name: Final = "prompt_injection"
-    version: Final = "2"
+    version: Final = "3"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "additionalProperties": False,
