@@ -154,7 +154,7 @@ def test_the_place_of_a_command_is_exact() -> None:
 )
 def test_hostile_commands_take_linear_time(text: str) -> None:
     begin = perf_counter()
-    list(commands(text))
+    commands(text)
     assert perf_counter() - begin < 2
 
 
@@ -170,3 +170,22 @@ def test_hostile_commands_take_linear_time(text: str) -> None:
 )
 def test_a_permission_of_a_function_counts_with_its_limits(limit: str, expected: Outcome) -> None:
     assert said("open-trust", f"aws lambda add-permission --function-name f {limit}") == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aws s3 ls\n" * 500 + "aws s3api put-bucket-acl --bucket b --acl public-read\n",
+        "aws s3api put-bucket-acl --bucket b " + "--debug " * 600 + "--acl public-read\n",
+    ],
+)
+def test_what_is_beyond_the_bounds_is_undecided(text: str) -> None:
+    assert said(STORAGE, text) == "inconclusive"
+    assert "inconclusive" in {finding.outcome for finding in called(STORAGE, json.dumps({"command": text}))}
+    assert said(STORAGE, "aws s3 ls\n" * 500) == "not_applicable"
+
+
+def test_many_that_are_undecided_hide_none_that_opens() -> None:
+    text = "aws s3api put-bucket-acl --bucket b --acl $ACL\n" * 200
+    assert said(STORAGE, text) == "inconclusive"
+    assert said(STORAGE, text + "aws s3api put-bucket-acl --bucket b --acl public-read\n") == "violated"

@@ -5,7 +5,7 @@ A command is read where a shell would run it: at the start of a line, after what
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -26,8 +26,10 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r'\\(["\\$`])')
 _VARIABLE: Final = re.compile(r"\$(?:\{?\w|\()|<[a-z][^>]*>|%\w+%")
+# What goes beyond is not read, and whoever asks is told so.
 _MAX_COMMANDS: Final = 500
 _MAX_WORDS: Final = 500
+BEYOND: Final = f"commands of more than {_MAX_WORDS} words, or more than {_MAX_COMMANDS} of them"
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -62,19 +64,22 @@ def known(word: str, what: str) -> Value:
     return word
 
 
-def commands(text: str) -> Iterator[Command]:
-    """The commands in `text`. What looks like one among the words of another is one only in quotes."""
-    end, count = 0, 0
+def commands(text: str) -> tuple[list[Command], bool]:
+    """The commands in `text`, and whether all of them were read. What looks like one among the words of another is one
+    only in quotes."""
+    found: list[Command] = []
+    all_read, end = True, 0
     quoted: list[tuple[int, int]] = []
     for match in _START.finditer(text):
         start = match.start("tool")
         if start < end and not any(first <= start < last for first, last in quoted):
             continue
-        if count == _MAX_COMMANDS:
-            return
-        count += 1
+        if len(found) == _MAX_COMMANDS:
+            return found, False
         words, end, quoted = _words(text, match.end())
-        yield _command(match["tool"], words, start, end)
+        all_read = all_read and len(words) < _MAX_WORDS
+        found.append(_command(match["tool"], words, start, end))
+    return found, all_read
 
 
 def _words(text: str, at: int) -> tuple[list[str], int, list[tuple[int, int]]]:

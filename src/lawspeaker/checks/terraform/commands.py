@@ -21,14 +21,16 @@ _EVERYONE: Final = frozenset({"allusers", "allauthenticatedusers"})
 _PUBLIC_ACLS: Final = {"publicread": "public-read", "publicreadwrite": "public-read-write"}
 
 
-def command_module(text: str) -> Module | None:
-    """What the commands in `text` set; None where there are none that a rule could judge. Never raises."""
+def command_module(text: str) -> tuple[Module | None, bool]:
+    """What the commands in `text` set, None where there are none that a rule could judge; and whether all were read.
+    Never raises."""
     found: list[Resource] = []
-    for number, command in enumerate(commands(text)):
+    read, all_read = commands(text)
+    for number, command in enumerate(read):
         for type, values in _READERS[command.tool](command):
             given = {name: value for name, value in values.items() if value is not None}
             found.append(drawn(type, f"command-{number + 1}", given, Place(0, command.start, command.end)))
-    return gathered(text, found) if found else None
+    return (gathered(text, found) if found else None), all_read
 
 
 def _aws(command: Command) -> Iterator[Set]:

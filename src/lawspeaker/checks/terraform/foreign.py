@@ -12,6 +12,7 @@ import msgspec
 from lawspeaker.checks.fences import fenced
 from lawspeaker.checks.readings import Reading, escaped, readings
 from lawspeaker.checks.regex import PatternSet
+from lawspeaker.checks.terraform.command_line import BEYOND
 from lawspeaker.checks.terraform.commands import command_module
 from lawspeaker.checks.terraform.drawn import Drawn, Reader
 from lawspeaker.checks.terraform.kubernetes import kubernetes
@@ -76,13 +77,15 @@ def foreign(segment: Segment, texts: list[str]) -> Iterator[Foreign | Drawn]:
                 yield Foreign(language, reading.span(0, len(reading.text)), part is not None)
 
 
-def ordered(segment: Segment) -> Iterator[Drawn]:
-    """What the commands in `segment` set."""
+def ordered(segment: Segment) -> Iterator[Foreign | Drawn]:
+    """What the commands in `segment` set, and that there are more than are read."""
     if _has_tool(segment.text) or segment.scope == "tool_call":
         for reading in readings(segment):
-            read = command_module(reading.text) if _has_tool(reading.text) else None
+            read, all_read = command_module(reading.text) if _has_tool(reading.text) else (None, True)
             if read:
                 yield Drawn(reading, read, False)
+            if not all_read:
+                yield Foreign(BEYOND, reading.span(0, len(reading.text)))
 
 
 def _has_tool(text: str) -> bool:

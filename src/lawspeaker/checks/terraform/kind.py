@@ -63,7 +63,7 @@ class TerraformCheck(msgspec.Struct, frozen=True):
             if verdict.outcome == "violated"
             or (verdict.outcome == "inconclusive" and (drawn.whole or drawn.opens(verdict.place)))
         ]
-        for verdict in said[:_LIMIT]:
+        for verdict in sorted(said, key=lambda verdict: verdict.outcome != "violated")[:_LIMIT]:
             span = drawn.source.span(verdict.place.start, verdict.place.end)
             yield Finding(self.principle, check, verdict.outcome, f"{verdict.reason}.", (span,))
         fine = [verdict for verdict in verdicts if verdict.outcome == "upheld"]
@@ -122,7 +122,7 @@ def _well(fine: Sequence[Verdict]) -> str:
 
 class TerraformKind:
     name: Final = "terraform"
-    version: Final = "7"
+    version: Final = "8"
     schema: Final[Mapping[str, object]] = {
         "description": "Ids of rules.",
         "anyOf": [{"enum": list(RULES)}, {"type": "array", "minItems": 1, "items": {"enum": list(RULES)}}],
