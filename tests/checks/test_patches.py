@@ -91,3 +91,21 @@ def test_a_whole_file_patch_gives_the_new_file(old: list[str], new: list[str]) -
     text = "--- a/x.tf\n+++ b/x.tf\n@@ -1 +1 @@\n" + "".join(f"-{line}\n" for line in old)
     for patch in patches(text + "".join(f"+{line}\n" for line in new)):
         assert patched("".join(f"{line}\n" for line in old), patch) == "\n".join(new) + "\n"
+
+
+def line(folder: str, acl: str) -> str:
+    """A patch of one line, which says nothing of what it belongs to."""
+    return f'--- a/{folder}/main.tf\n+++ b/{folder}/main.tf\n@@ -7 +7 @@\n-  acl    = "private"\n+  acl    = "{acl}"\n'
+
+
+def test_more_patches_than_are_applied_are_undecided() -> None:
+    files = tuple(Text(BEFORE, f"infra{number}/main.tf") for number in range(201))
+    others = "".join(line(f"infra{number}", "log-delivery-write") for number in range(200))
+    assert judged(Text(others), request=files) == "upheld"
+    assert judged(Text(others + line("infra200", "public-read")), request=files) == "inconclusive"
+    assert judged(Text(line("infra200", "public-read") + others), request=files) == "violated"
+
+
+def test_a_path_may_hold_a_blank() -> None:
+    assert judged(Text(line("my infra", "public-read"))) == "inconclusive"
+    assert judged(Text(line("my infra", "public-read")), request=(Text(BEFORE, "my infra/main.tf"),)) == "violated"

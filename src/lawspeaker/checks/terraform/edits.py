@@ -39,7 +39,10 @@ def edited(exchange: Exchange, scopes: frozenset[Scope]) -> list[Edited]:
     files = _files(exchange)
     found: dict[tuple[str, bool], Edited] = {}
     for segment in segments:
-        for patch in _patches(segment):
+        for number, patch in enumerate(_patches(segment)):
+            if number == _MAX_PATCHES:  # the rest is not applied, so nothing of this segment is known for certain
+                found[patch.path, True] = Edited(segment, patch.path, patch.left, False)
+                break
             before = _known(files, patch.path)
             after = None if before is None else patched(files[before], patch)
             if before is not None and after is not None:
@@ -61,7 +64,7 @@ def _patches(segment: Segment) -> Iterator[Patch]:
     called = segment.scope == "tool_call"
     texts = decoded(segment.text)[0] if called else [segment.text, *(each.text for each in escaped(segment))]
     found = [patch for text in texts for patch in patches(text) if patch.path.endswith(_ENDINGS)]
-    yield from list(dict.fromkeys(found))[:_MAX_PATCHES]
+    yield from dict.fromkeys(found)
 
 
 def _files(exchange: Exchange) -> dict[str, str]:

@@ -38,7 +38,7 @@ _FOREIGN: Final = (
     (
         DIFF,
         r'(?m)^[ \t>]*\+[ \t]*(?:resource|data|module)[ \t]+"\w|'
-        r"^(?:\+\+\+|\*\*\* (?:Update|Add) File:) \S+\.(?:tf|tofu)\b",
+        r"^(?:\+\+\+|\*\*\* (?:Update|Add) File:) [^\t\r\n]+\.(?:tf|tofu)\b",
     ),
     (JSON, r'"(?:resource|data)"\s*:\s*(?:\[\s*)?\{\s*"[a-z][a-z0-9]*_\w+"\s*:\s*[\[{]'),
     (_PLAN, r'"resource_changes"\s*:|"root_module"\s*:\s*\{'),
