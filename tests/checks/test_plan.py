@@ -143,3 +143,19 @@ def test_a_plan_in_an_answer_and_in_a_tool_call_is_read() -> None:
 def test_what_is_no_plan_is_inconclusive(text: str) -> None:
     assert plan(text) is None
     assert said("public-storage", text) == "inconclusive"
+
+
+def test_a_plan_that_is_read_hides_nothing_that_stands_beside_it() -> None:
+    fine = f"```json\n{written(change('aws_s3_bucket_acl.a', {'acl': 'private'}))}\n```"
+    template = """AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  B:
+    Type: AWS::S3::Bucket
+    Properties:
+      AccessControl: PublicRead
+"""
+    outcomes = [
+        combine(finding.outcome for finding in findings("terraform", "public-storage", text))
+        for text in (fine, f"{fine}\n\n{template}", f"{template}\n{fine}\n", f"{fine}\n{template}\n{fine}")
+    ]
+    assert outcomes == ["upheld", "violated", "violated", "violated"]

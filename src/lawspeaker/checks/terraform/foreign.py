@@ -93,13 +93,25 @@ def _has_tool(text: str) -> bool:
 
 
 def _places(segment: Segment, texts: list[str]) -> list[Reading]:
-    """The texts of a tool call; else the fenced blocks where one has such code, else all of it, and its strings where
-    it is JSON."""
+    """The texts of a tool call; else the fenced blocks and what stands between them where a block has such code, else
+    all of it, and its strings where it is JSON."""
     if segment.scope == "tool_call":
         return [Reading(segment, text, None) for text in texts]
     blocks = [Reading(segment, segment.text[block.start : block.end], block.start) for block in fenced(segment.text)]
-    here = blocks if any(_languages(block.text) for block in blocks) else [Reading(segment, segment.text, 0)]
-    return [*here, *escaped(segment)]
+    if not any(_languages(block.text) for block in blocks):
+        return [Reading(segment, segment.text, 0), *escaped(segment)]
+    return [*blocks, *_between(segment, blocks), *escaped(segment)]
+
+
+def _between(segment: Segment, blocks: list[Reading]) -> Iterator[Reading]:
+    """What stands between `blocks`, without the lines that fence them."""
+    text, done = segment.text, 0
+    for block in blocks:
+        start = block.start or 0
+        opening, closing = text.rfind("\n", 0, start - 1) + 1, text.find("\n", start + len(block.text))
+        yield Reading(segment, text[done:opening], done)
+        done = closing + 1 if closing >= 0 else len(text)
+    yield Reading(segment, text[done:], done)
 
 
 def _languages(text: str) -> list[str]:
