@@ -89,3 +89,18 @@ def test_escalation(expected: Outcome, program: str) -> None:
 @pytest.mark.parametrize(("expected", "program"), OPEN_TRUST)
 def test_trust(expected: Outcome, program: str) -> None:
     assert outcome("open-trust", program) == expected, reasons("open-trust", program)
+
+
+def test_more_than_is_looked_at_is_undecided() -> None:
+    role = 'resource "aws_iam_role" "r" {\n  name = "r"\n}\n'
+    harmless = "".join(inline("role", f"p{number}", "aws_iam_role.r.id", f"s3:A{number}") for number in range(60))
+    both = inline("role", "a", "aws_iam_role.r.id", PASS) + inline("role", "b", "aws_iam_role.r.id", CREATE, INVOKE)
+    assert outcome("privilege-escalation", role + both) == "violated"
+    assert outcome("privilege-escalation", role + both + harmless) == "violated"
+    assert outcome("privilege-escalation", role + harmless + both) == "inconclusive"
+    many = ", ".join(['"s3:*"'] * 501)
+    for action, expected in (
+        ('"iam:CreatePolicyVersion"', "violated"),
+        (f'{many}, "iam:CreatePolicyVersion"', "inconclusive"),
+    ):
+        assert outcome("privilege-escalation", POLICY % ALLOW % f"Action = [{action}]") == expected

@@ -61,6 +61,7 @@ SETS: Final = (*_sets(_ALONE), *_sets(_TOGETHER), *_sets(_PASS_ROLE, "iam:passro
 # A resource of one's own (`user/${aws:username}`) is self-service as AWS documents it, and does not fit this.
 _ALL: Final = re.compile(r"\*+|arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:[a-z-]+[/:])?\*+")
 _MAX_PATTERNS: Final = 500
+_WHETHER: Final = "whether whoever holds the policy can gain more rights"
 
 
 def escalation(module: Module) -> Iterator[Verdict]:
@@ -71,8 +72,8 @@ def escalation(module: Module) -> Iterator[Verdict]:
 
 def together(module: Module) -> Iterator[Verdict]:
     """The permissions of all policies that the program gives to one role, user or group."""
-    for resource, found in added_up(module):
-        yield from each(resource, _certain(resource, found))
+    for resource, found, all_read in added_up(module):
+        yield from each(resource, _certain(resource, found, all_read=all_read))
 
 
 RULE: Final = Rule(
@@ -124,7 +125,7 @@ def _judge(resource: Resource, found: Iterable[Statement | Unknown]) -> Iterator
     yield from certain
     unknown = next(filter(None, map(_open, given)), None)
     if unknown is not None and not certain:
-        yield undecided(resource, "whether whoever holds the policy can gain more rights", unknown)
+        yield undecided(resource, _WHETHER, unknown)
 
 
 def _open(statement: Statement | Unknown) -> Unknown | None:
@@ -137,7 +138,8 @@ def _open(statement: Statement | Unknown) -> Unknown | None:
     return next((leaf for leaf in unknown if leaf.is_input), None)
 
 
-def _certain(resource: Resource, found: Iterable[Statement | Unknown]) -> Iterator[Verdict]:
+def _certain(resource: Resource, found: Iterable[Statement | Unknown], *, all_read: bool = True) -> Iterator[Verdict]:
+    """What follows from what is known; where there is more than is looked at, that the rest may be enough."""
     granted: list[_Grant] = []
     denied: list[_Grant] = []
     for statement in found:
@@ -147,6 +149,7 @@ def _certain(resource: Resource, found: Iterable[Statement | Unknown]) -> Iterat
             granted += _grants(statement)
         elif statement.condition == {}:
             denied += _grants(statement)
+    all_read = all_read and len(granted) <= _MAX_PATTERNS
     del granted[_MAX_PATTERNS:], denied[_MAX_PATTERNS:]
     for needed in SETS:
         places = [_held(part, granted, denied) for part in needed]
@@ -154,6 +157,8 @@ def _certain(resource: Resource, found: Iterable[Statement | Unknown]) -> Iterat
             names = " and ".join(part[0] for part in needed)
             yield violated(resource, f"whoever holds {names} on all resources can gain more rights", places[0])
             return
+    if not all_read:
+        yield undecided(resource, _WHETHER, Unknown("what stands beyond the first policies or actions"))
 
 
 def _grants(statement: Statement) -> list[_Grant]:

@@ -14,8 +14,9 @@ Policies = list[tuple[Resource, str]]
 """Resources with the attribute that holds the policy."""
 
 
-def added_up(module: Module) -> Iterator[tuple[Resource, list[Statement | Unknown]]]:
-    """Each holder of more than one policy of the program, by its last policy, with all statements."""
+def added_up(module: Module) -> Iterator[tuple[Resource, list[Statement | Unknown], bool]]:
+    """Each holder of more than one policy of the program, by its last policy, with the statements, and whether these
+    are all."""
     for policies in _held(module).values():
         if len(policies) > 1:
             found = [
@@ -23,7 +24,7 @@ def added_up(module: Module) -> Iterator[tuple[Resource, list[Statement | Unknow
                 for resource, name in policies[:_MAX_POLICIES]
                 for statement in statements(resource.get(name), resource.at(name), module)
             ]
-            yield policies[-1][0], found
+            yield policies[-1][0], found, len(policies) <= _MAX_POLICIES
 
 
 def _held(module: Module) -> dict[tuple[str, str], Policies]:
