@@ -16,8 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from aftermath import reopened
+
 from lawspeaker.audit.log import Log, open_log
-from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.record import opened
 from lawspeaker.audit.verify import verify
 from lawspeaker.errors import LogError
@@ -58,21 +59,7 @@ def one_round(disk: Path, writers: int) -> tuple[int, list[str]]:
     if not report.ok:
         wrong.append(f"unsound on the full disk: {report.problems[0].what}")
     subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-    try:
-        asyncio.run(_append(home))
-        with LogReader(home) as reader:
-            for id_ in ids:
-                reader.leaf(id_)
-    except LogError as error:
-        wrong.append(str(error))
-    if not verify(home).ok:
-        wrong.append("unsound after it was opened again")
-    return len(ids), wrong
-
-
-async def _append(home: Path) -> None:
-    async with await open_log(home) as log:
-        await log.append(opened(), {})
+    return len(ids), wrong + reopened(home, ids)
 
 
 def run(folder: Path, rounds: int, seed: int) -> tuple[int, list[str]]:

@@ -25,8 +25,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from aftermath import append, reopened
+
 from lawspeaker.audit.log import open_log
-from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.record import opened
 from lawspeaker.audit.verify import verify
 from lawspeaker.errors import LogError
@@ -120,27 +121,13 @@ def judge(home: Path, said: list[str], call: str, fault: str) -> list[str]:
     report = verify(home)
     if not report.ok:
         wrong.append(f"unsound: {report.problems[0].what}")
-    try:
-        asyncio.run(_append(home))
-        with LogReader(home) as reader:
-            for id_ in acknowledged:
-                reader.leaf(id_)
-    except LogError as error:
-        wrong.append(str(error))
-    if not verify(home).ok:
-        wrong.append("unsound after it was opened again")
-    return wrong
-
-
-async def _append(home: Path) -> None:
-    async with await open_log(home) as log:
-        await log.append(opened(), {"answer": "c"})
+    return wrong + reopened(home, acknowledged)
 
 
 def run(folder: Path, faults: list[str], every: int) -> tuple[Counter[str], Counter[str], list[str]]:
     """Calls of one append, outcomes by fault, and everything that is wrong."""
     base = folder / "base"
-    asyncio.run(_append(base))
+    asyncio.run(append(base))
     calls = count_calls(base, folder)
     outcomes: Counter[str] = Counter()
     wrong: list[str] = []

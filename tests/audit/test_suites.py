@@ -31,7 +31,7 @@ def test_every_flipped_bit_is_found_and_placed(suite, tmp_path, capsys):
 
 
 def test_no_fork_has_a_quorum_beside_the_truth(suite, tmp_path):
-    assert suite("forks").run(tmp_path, 4, 3)[0] == 0
+    assert suite("forks").run(tmp_path, 4, 3) == (0, 4)
 
 
 def test_nothing_of_a_canary_is_left(suite, tmp_path):
