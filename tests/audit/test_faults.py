@@ -147,6 +147,22 @@ def test_a_log_that_can_no_longer_be_published_takes_nothing_more(tmp_path):
     assert report.ok, report.problems
 
 
+def test_a_log_says_that_it_takes_nothing_before_somebody_tries(tmp_path):
+    async def run() -> str:
+        async with await open_log(tmp_path) as log:
+            shutil.rmtree(tmp_path / "log" / "tile", ignore_errors=True)
+            (tmp_path / "log" / "tile").write_text("in the way")
+            await append_some(log, 1)  # its files are written behind it
+            for _ in range(300):
+                if said := await log.trouble():
+                    assert log.failed == said
+                    return said
+                await asyncio.sleep(0.01)
+            return ""
+
+    assert "log/tile" in asyncio.run(run())
+
+
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     assert "file" in opening_fails(tmp_path / "file")

@@ -62,8 +62,8 @@ class Ledger:
     def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
         """Append what can be appended. A bad record gets its own error; an error of the storage is raised, and is
         the end of this ledger."""
-        if self._publisher and self._publisher.failed:
-            raise LogError(self._publisher.failed)
+        if self.failed:
+            raise LogError(self.failed)
         outcomes: list[int | LogError] = []
         sealed: list[Sealed] = []
         rows: list[Leaf] = []
@@ -92,6 +92,11 @@ class Ledger:
         self._aside.shutdown()
         self.store.db.close()
         self._texts.close()
+
+    @property
+    def failed(self) -> str:
+        """Why nothing may be appended although the storage works: what was appended could not be published."""
+        return self._publisher.failed if self._publisher else ""
 
     @property
     def ready(self) -> Head | None:

@@ -31,10 +31,10 @@ class _Job(msgspec.Struct, frozen=True, eq=False):
 
 
 class Writer:
-    """Owns a ledger. `failed` says why it stopped, and is empty while it works."""
+    """Owns a ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.failed = ""
+        self._failed = ""
         self.closed = False
         self.ledger = ledger
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -51,6 +51,11 @@ class Writer:
                 raise LogError("the audit log is closed")
             self._queue.put(_Job(entry, loop, future))
         return await future
+
+    @property
+    def failed(self) -> str:
+        """Why it stopped, or will with the next record; empty while it works."""
+        return self._failed or self.ledger.failed
 
     @property
     def ready(self) -> Head | None:
@@ -92,7 +97,7 @@ class Writer:
                 with boundary("the audit log's writer"):
                     return work()
             except LawspeakerError as error:
-                self.failed = str(error)
+                self._failed = str(error)
         return None
 
 
