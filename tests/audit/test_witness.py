@@ -109,6 +109,13 @@ def test_the_state_outlives_the_process_and_its_loss_is_refused(tmp_path):
     second.close()
     with pytest.raises(LogError, match="is called"):
         open_witness(tmp_path, "example.org/other", [LOG.vkey])
+    key, text = tmp_path / "witness.key", (tmp_path / "witness.key").read_text()
+    another = text[:-9] + ("A" if text[-9] != "A" else "B") + text[-8:]
+    for damaged in (another, text.replace("PRIVATE", "public"), ""):
+        key.write_text(damaged)
+        with pytest.raises(LogError, match="not a witness's signing key"):
+            open_witness(tmp_path, "", [LOG.vkey])
+    key.write_text(text)
     (tmp_path / "witness.db").unlink()
     with pytest.raises(LogError, match="must be retired"):
         open_witness(tmp_path, "", [LOG.vkey])

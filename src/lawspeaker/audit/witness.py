@@ -216,11 +216,15 @@ def _create(path: Path, name: str) -> None:
 
 
 def _load(path: Path) -> Cosigner:
-    name, _, rest = path.read_text("utf-8", errors="replace").strip().removeprefix(_PRIVATE).partition("+")
+    """The key in a file. One that was damaged is refused: it would be another witness with this one's state."""
+    line = path.read_text("utf-8", errors="replace").strip()
+    name, _, rest = line.removeprefix(_PRIVATE).partition("+")
+    id_text, _, encoded = rest.partition("+")
     try:
-        data = decode64(rest.partition("+")[2])
+        data = decode64(encoded)
     except ValueError:
         data = b""
-    if data[:1] != COSIGNATURE or len(data) != 33:
+    cosigner = Cosigner(name, data[1:]) if data[:1] == COSIGNATURE and len(data) == 33 else None
+    if cosigner is None or cosigner.id.hex() != id_text or not line.startswith(_PRIVATE):
         raise LogError(f"{path}: not a witness's signing key")
-    return Cosigner(name, data[1:])
+    return cosigner
