@@ -34,12 +34,16 @@ def recipe_in(home: Path, prompts: int) -> Path:
     """A small recipe after the quickstart, in `home`."""
     home.mkdir(parents=True, exist_ok=True)
     recipe, root = read_recipe(QUICKSTART), QUICKSTART.parent.absolute()
-    for name, source, count in (("train", recipe.prompts, prompts), ("held-out", recipe.held_out, 2)):
+    sources = [("train", recipe.prompts, prompts), ("held-out", recipe.held_out, 2)]
+    if recipe.stop:
+        sources.append(("watch", recipe.stop.prompts, 2))
+    for name, source, count in sources:
         lines = [prompt.line for prompt in read_prompts(root / source)][:count]
         (home / f"{name}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     small = msgspec.structs.replace(
         recipe, name="kills", prompts="train.jsonl", held_out="held-out.jsonl", batch=2, max_tokens=120,
         revising=msgspec.structs.replace(recipe.revising, rounds=2, keep="better"),
+        stop=recipe.stop and msgspec.structs.replace(recipe.stop, prompts="watch.jsonl", every=1),
     )  # fmt: skip
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     file = home / "recipe.yaml"
