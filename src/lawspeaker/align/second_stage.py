@@ -128,9 +128,7 @@ def _keeper(ground: Ground, step: int) -> Callable[[int, Sequence[tuple[str, str
     rank = int(os.environ.get("RANK", "0"))
     path = ground.folder / (f"rollouts.{rank}.jsonl" if rank else ROLLOUTS)
     store = Store(path)
-    kept = [row for row in _whole_lines(path) if row.step < step]
-    path.unlink(missing_ok=True)
-    store.append([msgspec.json.encode(row) for row in kept])
+    store.resume([sum(row.step < step for row in _whole_lines(path))])  # they are in the order of their steps
     start = digest_of(ground.folder / "sl")
     preference = digest_of(ground.folder / "preference") if ground.has("preference") else ""
     at = f"{rank}." if rank else ""
