@@ -5,7 +5,6 @@ that goes on loses what came after the last of them and no more.
 """
 
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import environ
@@ -14,11 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from lawspeaker.align.adapters import config, hushed, save_merged
+from lawspeaker.align.adapters import config, hushed
 from lawspeaker.align.dataset import Prompt
 from lawspeaker.align.recipe import Grpo, Lora
 from lawspeaker.align.reward import Rewards
-from lawspeaker.align.training import Learner, finish
+from lawspeaker.align.training import Learner, save
 from lawspeaker.align.watch import LOOK, Watch
 
 TRAINING: Final = "policy.training"
@@ -74,7 +73,7 @@ class Course:
         last = last_checkpoint(self.folder)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         if not self.watch:
-            self._save(trainer, self.folder / LOOK)
+            self._save(trainer)
         return Reinforced(len(rows), self.how.steps, curves(trainer.state.log_history, rewards.weights))
 
     def _settings(self, weights: list[float]) -> Any:
@@ -127,25 +126,15 @@ class Course:
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 if course.watch and course.watch.due(state.global_step, state.max_steps):
-                    course._save(trainer, course.folder / LOOK)
-                    if course.watch.agreed(trainer.accelerator, state.global_step, course.folder / LOOK):
+                    if course.watch.agreed(trainer.accelerator, state.global_step, course._save(trainer)):
                         control.should_training_stop = True
 
         return Looks()
 
-    def _save(self, trainer: Any, folder: Path) -> None:
-        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        if trainer.accelerator.is_main_process:
-            fresh = folder.with_name(folder.name + ".new")
-            for each in (fresh, folder):
-                shutil.rmtree(each, ignore_errors=True)
-            network = trainer.accelerator.unwrap_model(trainer.model_wrapped)
-            if self.lora:
-                save_merged(network, state, self.start, fresh)
-            else:
-                network.save_pretrained(fresh, state_dict=state)
-            finish(self.start, fresh, folder)
-        trainer.accelerator.wait_for_everyone()
+    def _save(self, trainer: Any) -> Path:
+        look = self.folder / LOOK
+        save(trainer.accelerator, trainer.model_wrapped, self.lora, self.start, look)
+        return look
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -95,14 +95,11 @@ def _prefer(ground: Ground, watch: Watch | None) -> Trained:
     rows = [(p.request, p.a, p.b, p.a_better) for p in pairs]
     trained = learner.prefer(rows, how, ground.step("soft DPO"), look)
     if watch is None:
-        rmtree(ground.folder / LOOK, ignore_errors=True)
         learner.save(ground.folder / LOOK)
     return trained
 
 
 def _look(watch: Watch, learner: Learner, at: Path, step: int) -> bool:
-    if learner.accelerator.is_main_process:
-        rmtree(at, ignore_errors=True)
     learner.save(at)
     return watch.agreed(learner.accelerator, step, at)
 

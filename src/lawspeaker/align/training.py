@@ -180,26 +180,27 @@ class Learner:
         return float(self.accelerator.reduce(total, "mean"))
 
     def save(self, folder: Path) -> None:
-        """A standard checkpoint folder, there as a whole or not at all."""
-        state = self.accelerator.get_state_dict(self.network)
-        if self.accelerator.is_main_process:
-            fresh = folder.with_name(folder.name + ".new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            network = self.accelerator.unwrap_model(self.network)
-            if self.lora:
-                save_merged(network, state, self.folder, fresh)
-            else:
-                network.save_pretrained(fresh, state_dict=state)
-            finish(self.folder, fresh, folder)
-        self.accelerator.wait_for_everyone()
+        save(self.accelerator, self.network, self.lora, self.folder, folder)
 
 
-def finish(source: Path, fresh: Path, folder: Path) -> None:
-    """The tokenizer of `source` comes to the weights in `fresh`, and both are `folder` from then on."""
-    for pattern in _TOKENIZER:
-        for file in source.glob(pattern):
-            shutil.copy(file, fresh / file.name)
-    fresh.rename(folder)
+def save(accelerator: Any, prepared: Any, lora: Lora | None, source: Path, folder: Path) -> None:
+    """A standard checkpoint folder, there as a whole or not at all, in place of one that is there: the weights of a
+    network that `accelerator` has prepared, and the tokenizer of `source`, which it was loaded from."""
+    state = accelerator.get_state_dict(prepared)
+    if accelerator.is_main_process:
+        fresh = folder.with_name(folder.name + ".new")
+        for each in (fresh, folder):
+            shutil.rmtree(each, ignore_errors=True)
+        network = accelerator.unwrap_model(prepared)
+        if lora:
+            save_merged(network, state, source, fresh)
+        else:
+            network.save_pretrained(fresh, state_dict=state)
+        for pattern in _TOKENIZER:
+            for file in source.glob(pattern):
+                shutil.copy(file, fresh / file.name)
+        fresh.rename(folder)
+    accelerator.wait_for_everyone()
 
 
 def soft_dpo(margins: "torch.Tensor", labels: "torch.Tensor", beta: float) -> "torch.Tensor":
