@@ -126,7 +126,8 @@ class Course:
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 if course.watch and course.watch.due(state.global_step, state.max_steps):
-                    if course.watch.agreed(trainer.accelerator, state.global_step, course._save(trainer)):
+                    look = course._save(trainer)
+                    if course.watch.agreed(trainer.accelerator, state.global_step, look):
                         control.should_training_stop = True
 
         return Looks()
