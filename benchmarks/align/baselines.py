@@ -25,21 +25,20 @@ from pathlib import Path
 import msgspec
 
 from lawspeaker.align import gold
-from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts, with_text
+from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
 from lawspeaker.align.drawing import drawn_from
 from lawspeaker.align.gold import Measured
 from lawspeaker.align.measures import Rate, rate
 from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
 from lawspeaker.align.run import Run
-from lawspeaker.align.self_revision import PATIENCE, Engine, clean
+from lawspeaker.align.self_revision import PATIENCE, Engine, clean, findings
 from lawspeaker.align.training import Learner
 from lawspeaker.audit.log import MemoryLog
-from lawspeaker.checks.assess import assess
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.load import load
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.errors import ModelError
-from lawspeaker.finding import Finding, by_principle
+from lawspeaker.finding import by_principle
 from lawspeaker.govern import Governor
 from lawspeaker.models.address import open_model
 from lawspeaker.models.nano.chat import WEIGHTS
@@ -95,19 +94,16 @@ class Bench:
             said = await engine.model.complete_many([prompt.exchange.messages for prompt, _ in asked], samplings)
             for (prompt, n), sampling, each in zip(asked, samplings, said, strict=True):
                 text = "" if isinstance(each, ModelError) else each.text.strip()
+                found = await findings(prompt.exchange.messages, text, self.law) if text else ()
                 rows += [] if n else [[]]
                 rows[-1].append(
                     Row(
                         f"{prompt.id}.{what}.{n}", prompt.id, 0, prompt.exchange.messages, text, engine.model.name,
-                        engine.model.digest, sampling, self.law.digest, await self.found(prompt, text),
+                        engine.model.digest, sampling, self.law.digest, found,
                     )
                 )  # fmt: skip
         await engine.model.close()
         return rows
-
-    async def found(self, prompt: Prompt, text: str) -> tuple[Finding, ...]:
-        exchange = with_text(prompt.exchange.messages, text)
-        return await assess(exchange, self.law, budget=PATIENCE) if text else ()
 
     async def governed(self) -> dict[str, str]:
         model = open_model(self.model)

@@ -1,5 +1,6 @@
 """Stage 2 with real trainers on small random models: a preference model, GRPO, the stop rule, LoRA, two processes."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -21,13 +23,15 @@ from lawspeaker.align.ground import Ground
 from lawspeaker.align.measures import bins_of, gap, rate
 from lawspeaker.align.policy import Reinforced
 from lawspeaker.align.preference_model import Preferring, soft_bce
-from lawspeaker.align.recipe import Stop, read_recipe
-from lawspeaker.align.reward import Asked, Rollout
+from lawspeaker.align.recipe import Grpo, Stop, read_recipe
+from lawspeaker.align.reward import Asked, Rewards, Rollout
 from lawspeaker.align.room import parameters, require_room
 from lawspeaker.align.training import Trained
 from lawspeaker.align.watch import Watch, Watched
+from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
 from lawspeaker.errors import InputError
-from lawspeaker.exchange import Message, Text
+from lawspeaker.exchange import Exchange, Message, Scope, Text
+from lawspeaker.finding import Finding
 from lawspeaker.models.base import Sampling
 from tests.align.test_align import align
 from tests.models.test_local import save
@@ -245,6 +249,26 @@ def test_what_helps_is_read_off_the_draft() -> None:
     assert asked.helped(code.replace("}", "")) == 0
     assert asked.helped("I'm sorry, I can't. bucket acme-logs-7") == 0
     assert Asked.of(draft("Hi", "Yo")).helped("anything") is None
+
+
+class Ended:
+    """A check that a busy machine ends the first time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        self.asked += 1
+        if self.asked == 1:
+            raise TimeoutError
+        return (Finding("no-q", "test/ended", "violated", "It holds the letter q."),)
+
+
+def test_a_check_that_was_ended_is_asked_again_before_an_answer_is_paid_for() -> None:
+    spec = CheckSpec("ended", {}, Ended(), "1")
+    law = Constitution("law", "1", (Principle("no-q", "Text.", "major", applies_to=("answer",), checks=(spec,)),))
+    rewards = Rewards(Grpo(), law, law.principles, {"p": Asked.of(draft("Hi", "Yo"))}, None, lambda *_: None)
+    assert asyncio.run(rewards.of(0, ["p"], ["a q"])) == [{"no-q": -1.0}]
 
 
 def looked(violating: int, satisfied: int, length: int, n: int = 10) -> Measured:

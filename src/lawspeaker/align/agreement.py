@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lawspeaker.align.dataset import Pair, Vote, with_text
+from lawspeaker.align.dataset import Pair, Vote
 from lawspeaker.align.measures import Bin, Rate, bins_of, gap, rate
-from lawspeaker.align.self_revision import PATIENCE
-from lawspeaker.checks.assess import assess
+from lawspeaker.align.self_revision import findings
 from lawspeaker.constitution.schema import Constitution
-from lawspeaker.finding import Outcome, by_principle
+from lawspeaker.finding import by_principle
 
 
 class Votes(msgspec.Struct, frozen=True):
@@ -45,7 +44,7 @@ async def agreement(pairs: Sequence[Pair], law: Constitution) -> Agreement:
     votes: list[Vote] = []
     said, was = [], []
     for pair in pairs:
-        outcomes = [await _outcomes(pair, text, law) for text in (pair.a, pair.b)]
+        outcomes = [by_principle(await findings(pair.request, text, law)) for text in (pair.a, pair.b)]
         for vote in pair.votes:
             if vote.by != "critic":
                 continue
@@ -77,7 +76,3 @@ def changes(vote: Vote) -> bool:
 
 def _share(of: Sequence[bool]) -> Rate:
     return rate(sum(of), len(of))
-
-
-async def _outcomes(pair: Pair, text: str, law: Constitution) -> dict[str, Outcome]:
-    return by_principle(await assess(with_text(pair.request, text), law, budget=PATIENCE))

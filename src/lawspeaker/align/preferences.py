@@ -19,7 +19,7 @@ from lawspeaker.align.examples import Shown
 from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.reuse import asked, asked_odds
 from lawspeaker.align.rulings import read_rulings
-from lawspeaker.align.self_revision import Engine
+from lawspeaker.align.self_revision import Engine, findings
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.deliberation import comparison
 from lawspeaker.deliberation.comparison import OPTIONS, clamped, first_better
@@ -51,7 +51,8 @@ async def pairs_of(engine: Engine, prompts: Sequence[Prompt]) -> list[Pair]:
     for pair in pairs:
         if pair.filtered:
             continue
-        found = [await engine.findings(pair.request, text) for text in (pair.a, pair.b)] if _checked(engine) else []
+        texts = (pair.a, pair.b) if engine.recipe.labels.checks else ()
+        found = [await findings(pair.request, text, engine.law) for text in texts]
         for principle in _principles(engine, pair):
             seen = _seen(principle, found)
             votes[pair.id] += [seen] if seen else []
@@ -94,10 +95,6 @@ async def _drawn(engine: Engine, prompts: Sequence[Prompt]) -> list[Pair]:
         )
         pairs.append(pair)
     return pairs
-
-
-def _checked(engine: Engine) -> bool:
-    return engine.recipe.labels.checks
 
 
 def _principles(engine: Engine, pair: Pair) -> list[Principle]:

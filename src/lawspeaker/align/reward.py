@@ -19,8 +19,7 @@ import msgspec
 from lawspeaker.align.dataset import Row, with_text
 from lawspeaker.align.preference_model import Scorer
 from lawspeaker.align.recipe import Grpo
-from lawspeaker.align.self_revision import PATIENCE
-from lawspeaker.checks.assess import assess
+from lawspeaker.align.self_revision import findings
 from lawspeaker.checks.terraform.outline import outline
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.deliberation.better import refuses
@@ -124,7 +123,7 @@ class Rewards:
         return rewards
 
     async def _one(self, asked: Asked, text: str) -> dict[str, float]:
-        found = await assess(with_text(asked.request, text), self._law, budget=PATIENCE) if text else ()
+        found = await findings(asked.request, text, self._law) if text else ()
         outcomes = by_principle(found)
         rewards = {each.id: _PRICE.get(outcomes.get(each.id, ""), 0.0) for each in self._principles}
         helped = asked.helped(text)

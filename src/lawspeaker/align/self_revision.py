@@ -20,6 +20,7 @@ from lawspeaker.align.hygiene import why_filtered
 from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.reuse import asked
 from lawspeaker.checks.assess import assess
+from lawspeaker.checks.task import UNFINISHED
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.deliberation import critique as critiques
 from lawspeaker.deliberation import revision as revisions
@@ -143,18 +144,9 @@ class Engine:
     async def _assessed(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with what the checks find in them. A row without an answer has nothing to find."""
         return [
-            msgspec.structs.replace(row, findings=await self.findings(row.request, row.text)) if row.text else row
+            msgspec.structs.replace(row, findings=await findings(row.request, row.text, self.law)) if row.text else row
             for row in rows
         ]
-
-    async def findings(self, request: Sequence[Message], text: str) -> tuple[Finding, ...]:
-        """What the checks find in an answer. One that a busy machine kept from its end is asked again."""
-        found: tuple[Finding, ...] = ()
-        for _ in range(_TRIES):
-            found = await assess(with_text(request, text), self.law, budget=PATIENCE)
-            if not any(finding.check.endswith("/unfinished") for finding in found):
-                break
-        return found
 
     def step(self, row: Row, number: int) -> _Step:
         """What is drawn for one round of one prompt."""
@@ -252,6 +244,16 @@ class Engine:
         removals = f"{account_of(step.principle, step.row.findings)}\n{step.principle.revision}"
         better = self.recipe.revising.keep != "all"
         return msgspec.structs.replace(after, filtered=why_filtered(step.row, after, removals, better=better))
+
+
+async def findings(request: Sequence[Message], text: str, law: Constitution) -> tuple[Finding, ...]:
+    """What the checks find in an answer. One that a busy machine kept from its end is asked again."""
+    found: tuple[Finding, ...] = ()
+    for _ in range(_TRIES):
+        found = await assess(with_text(request, text), law, budget=PATIENCE)
+        if not any(finding.check.endswith(UNFINISHED) for finding in found):
+            break
+    return found
 
 
 def clean(row: Row, principles: Sequence[Principle]) -> bool:
