@@ -63,7 +63,7 @@ def judged(
     recipe: Recipe, root: Path, prompts: Sequence[Prompt], answers: dict[str, str]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Whether each answer violates, and whether it satisfies."""
-    verdicts = gold.judge("gold", recipe.gold, prompts, answers, root)
+    verdicts = gold.judge("gold", recipe.gold, prompts, answers, root, gold.Verdict)
     return {v.id: float(bool(v.violates)) for v in verdicts}, {v.id: float(v.satisfied) for v in verdicts}
 
 

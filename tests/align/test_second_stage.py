@@ -17,8 +17,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from lawspeaker.align.agreement import Agreement
-from lawspeaker.align.dataset import Row, Store
-from lawspeaker.align.gold import Measured, Verdict
+from lawspeaker.align.dataset import Prompt, Row, Store
+from lawspeaker.align.gold import Measured, Seen, Verdict, judge
 from lawspeaker.align.ground import Ground
 from lawspeaker.align.measures import bins_of, gap, rate
 from lawspeaker.align.policy import Reinforced
@@ -30,7 +30,7 @@ from lawspeaker.align.training import Trained
 from lawspeaker.align.watch import Watch, Watched
 from lawspeaker.constitution.schema import CheckSpec, Constitution, Principle
 from lawspeaker.errors import InputError
-from lawspeaker.exchange import Exchange, Message, Scope, Text
+from lawspeaker.exchange import Exchange, Message, Scope, Text, ask
 from lawspeaker.finding import Finding
 from lawspeaker.models.base import Sampling
 from tests.align.test_align import align
@@ -344,6 +344,15 @@ def test_a_second_stage_that_cannot_be_is_refused(tmp_path: Path, old: str, new:
     recipe = write(tmp_path)
     recipe.write_text(recipe.read_text().replace(old, new, 1))
     assert re.search(words, align(recipe, "--run", tmp_path / "run", code=2))
+
+
+def test_a_gold_judge_that_does_not_say_what_satisfies_is_refused(tmp_path: Path) -> None:
+    """By a silent no for each answer the stop rule would find every look equal."""
+    (tmp_path / "judge.py").write_text(GOLD.replace(', "satisfied": len(one["answer"]) > 3', ""))
+    words, prompts = ["python", "judge.py"], [Prompt("p", ask("Hi."), b'{"id": "p"}')]
+    assert judge("external", words, prompts, {"p": "quick"}, tmp_path, Seen) == (Seen("p", ("no-q",)),)
+    with pytest.raises(InputError, match="did not say id, violates, satisfied"):
+        judge("gold", words, prompts, {"p": "quick"}, tmp_path, Verdict)
 
 
 def test_the_plan_counts(tmp_path: Path) -> None:

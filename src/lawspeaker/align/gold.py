@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -17,13 +18,20 @@ from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.self_revision import Engine
 from lawspeaker.errors import InputError, ModelError
 
+S = TypeVar("S", bound="Seen")
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What a command says of one answer. An external judge need not say whether it satisfies."""
+
+class Seen(msgspec.Struct, frozen=True):
+    """What an external judge says of one answer."""
 
     id: str
     violates: tuple[str, ...]
-    satisfied: bool = False
+
+
+class Verdict(Seen, frozen=True):
+    """What the gold judge says of one answer, which is more."""
+
+    satisfied: bool
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -54,7 +62,7 @@ async def measure(
 
 def measured(recipe: Recipe, prompts: Sequence[Prompt], answers: dict[str, str], root: Path) -> Measured:
     """What the gold command makes of `answers`, by the ids of `prompts`."""
-    verdicts = judge("gold", recipe.gold, prompts, answers, root)
+    verdicts = judge("gold", recipe.gold, prompts, answers, root, Verdict)
     counts: dict[str, int] = {}
     for verdict in verdicts:
         for principle in verdict.violates:
@@ -66,7 +74,7 @@ def measured(recipe: Recipe, prompts: Sequence[Prompt], answers: dict[str, str],
 
 def external(command: Sequence[str], prompts: Sequence[Prompt], answers: dict[str, str], root: Path) -> Rate:
     """Answers in which the external judge sees a violation."""
-    verdicts = judge("external", command, prompts, answers, root)
+    verdicts = judge("external", command, prompts, answers, root, Seen)
     return rate(sum(bool(verdict.violates) for verdict in verdicts), len(verdicts))
 
 
@@ -77,8 +85,8 @@ def require_command(role: str, words: Sequence[str]) -> None:
 
 
 def judge(
-    role: str, words: Sequence[str], prompts: Sequence[Prompt], answers: dict[str, str], root: Path
-) -> tuple[Verdict, ...]:
+    role: str, words: Sequence[str], prompts: Sequence[Prompt], answers: dict[str, str], root: Path, kind: type[S]
+) -> tuple[S, ...]:
     """What the command says of each answer. Raises `InputError` where it does not say."""
     lines = [msgspec.json.encode({**msgspec.json.decode(p.line), "answer": answers[p.id]}) for p in prompts]
     name = f"the {role} judge `{' '.join(words)}`"
@@ -91,9 +99,9 @@ def judge(
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no words"])[-1]
         raise InputError(f"{name} failed: {last}")
     try:
-        verdicts = tuple(msgspec.json.decode(line, type=Verdict) for line in done.stdout.splitlines())
+        verdicts = tuple(msgspec.json.decode(line, type=kind) for line in done.stdout.splitlines())
     except msgspec.DecodeError as error:
-        raise InputError(f"{name} did not say id, violates, satisfied: {error}") from None
+        raise InputError(f"{name} did not say {', '.join(kind.__struct_fields__)}: {error}") from None
     if [verdict.id for verdict in verdicts] != [prompt.id for prompt in prompts]:
         raise InputError(f"{name} did not judge every answer, in order")
     return verdicts
