@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from lawspeaker.align import card as cards
 from lawspeaker.align.agreement import Agreement
 from lawspeaker.align.dataset import Prompt, Row, Store
 from lawspeaker.align.gold import Measured, Seen, Verdict, judge
@@ -309,6 +311,17 @@ def test_a_course_that_helps_nothing_leaves_what_it_began_with(tmp_path: Path) -
     assert found.best == 0
     assert ends == [False, False, True]
     assert not list(tmp_path.glob("policy*"))
+
+
+def test_a_course_that_ran_to_its_last_step_did_not_end_early(tmp_path: Path) -> None:
+    """The last look may be the one that would have ended it."""
+    kept: list[Watched] = []
+    one = Watch(Stop("w.jsonl", patience=1), tmp_path, lambda _: looked(1, 9, 50), kept.append)
+    one.look(0, tmp_path / "sl")
+    (tmp_path / "policy.look").mkdir()
+    assert not one.look(4, tmp_path / "policy.look", last=True)
+    (tmp_path / "watch.json").write_bytes(msgspec.json.encode(kept[-1]))
+    assert "It ran to its last step." in cards.watched(tmp_path)
 
 
 def test_too_little_room_is_said_before_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

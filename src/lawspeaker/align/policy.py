@@ -74,7 +74,7 @@ class Course:
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         if not self.watch:
             self._save(trainer)
-        return Reinforced(len(rows), self.how.steps, curves(trainer.state.log_history, rewards.weights))
+        return Reinforced(len(rows), trainer.state.global_step, curves(trainer.state.log_history, rewards.weights))
 
     def _settings(self, weights: list[float]) -> Any:
         import torch
@@ -125,9 +125,10 @@ class Course:
                     course.observe(state.global_step, state.max_steps, said["logs"]["reward"])
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                if course.watch and course.watch.due(state.global_step, state.max_steps):
+                step, steps = state.global_step, state.max_steps
+                if course.watch and course.watch.due(step, steps):
                     look = course._save(trainer)
-                    if course.watch.agreed(trainer.accelerator, state.global_step, look):
+                    if course.watch.agreed(trainer.accelerator, step, look, step == steps):
                         control.should_training_stop = True
 
         return Looks()

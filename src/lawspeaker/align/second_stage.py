@@ -90,18 +90,16 @@ def _prefer(ground: Ground, watch: Watch | None) -> Trained:
     learner = Learner(ground.folder / "sl", ground.recipe.seed, ground.recipe.lora)
 
     def look(step: int, steps: int) -> bool:
-        return watch is not None and watch.due(step, steps) and _look(watch, learner, ground.folder / LOOK, step)
+        if watch is None or not watch.due(step, steps):
+            return False
+        learner.save(ground.folder / LOOK)
+        return watch.agreed(learner.accelerator, step, ground.folder / LOOK, step == steps)
 
     rows = [(p.request, p.a, p.b, p.a_better) for p in pairs]
     trained = learner.prefer(rows, how, ground.step("soft DPO"), look)
     if watch is None:
         learner.save(ground.folder / LOOK)
     return trained
-
-
-def _look(watch: Watch, learner: Learner, at: Path, step: int) -> bool:
-    learner.save(at)
-    return watch.agreed(learner.accelerator, step, at)
 
 
 def _reinforce(ground: Ground, prompts: Sequence[Prompt], watch: Watch | None) -> Reinforced:

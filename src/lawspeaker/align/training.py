@@ -161,7 +161,7 @@ class Learner:
                 break
             self.network.train()
         self.network.eval()
-        return Trained(count, len(order), tuple(curve))
+        return Trained(count, len(curve), tuple(curve))
 
     def _backward(
         self, numbers: Sequence[int], how: Training, loss: "Callable[[Sequence[int]], torch.Tensor]", whole: int

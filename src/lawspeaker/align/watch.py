@@ -64,8 +64,9 @@ class Watch:
         step = best_of(self._looks).step if self._looks else 0
         return self.folder / f"{BEST}-{step}" if step else None
 
-    def look(self, step: int, checkpoint: Path) -> bool:
-        """Whether the course is to end here. A checkpoint after the first is kept while it is the best one."""
+    def look(self, step: int, checkpoint: Path, last: bool = False) -> bool:
+        """Whether the course is to end here, which is nothing to ask after its `last` step. A checkpoint after the
+        first is kept while it is the best one."""
         self._looks = [look for look in self._looks if look.step < step]
         if self._looks:  # what was best before the last look has waited until that look's step was safe
             for old in self.folder.glob(f"{BEST}-*"):
@@ -80,15 +81,15 @@ class Watch:
             checkpoint.rename(self.best)
         elif step:
             rmtree(checkpoint)
-        stopped = why_stop(self._looks, self.stop)
+        stopped = "" if last else why_stop(self._looks, self.stop)
         self._write(Watched(tuple(self._looks), best.step, stopped))
         return bool(stopped)
 
-    def agreed(self, accelerator: Any, step: int, checkpoint: Path) -> bool:
+    def agreed(self, accelerator: Any, step: int, checkpoint: Path, last: bool) -> bool:
         """The same for every process of several: one looks and tells the others."""
         from accelerate.utils import broadcast_object_list
 
-        said = [self.look(step, checkpoint) if accelerator.is_main_process else False]
+        said = [self.look(step, checkpoint, last) if accelerator.is_main_process else False]
         if accelerator.num_processes > 1:
             broadcast_object_list(said)
         return said[0]
