@@ -23,7 +23,7 @@ from lawspeaker.align.dataset import Prompt, Row, Store
 from lawspeaker.align.gold import Measured, Seen, Verdict, judge
 from lawspeaker.align.ground import Ground
 from lawspeaker.align.measures import bins_of, gap, rate
-from lawspeaker.align.policy import Reinforced
+from lawspeaker.align.policy import Reinforced, require_share
 from lawspeaker.align.preference_model import Preferring, soft_bce
 from lawspeaker.align.recipe import Grpo, Stop, read_recipe
 from lawspeaker.align.reward import Asked, Rewards, Rollout
@@ -322,6 +322,23 @@ def test_a_course_that_ran_to_its_last_step_did_not_end_early(tmp_path: Path) ->
     assert not one.look(4, tmp_path / "policy.look", last=True)
     (tmp_path / "watch.json").write_bytes(msgspec.json.encode(kept[-1]))
     assert "It ran to its last step." in cards.watched(tmp_path)
+
+
+@pytest.mark.parametrize(("world", "micro", "fits"), [(2, 2, True), (2, 8, False), (3, 0, False), (4, 0, True)])
+def test_processes_share_the_answers_of_a_step_evenly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: int, micro: int, fits: bool
+) -> None:
+    """Said before the first draft, and not by the trainer hours later."""
+    monkeypatch.setenv("WORLD_SIZE", str(world))
+    recipe = write(tmp_path)
+    recipe.write_text(recipe.read_text().replace("group: 4", f"group: 4, micro: {micro}"))
+    if fits:
+        how = read_recipe(recipe).policy
+        assert isinstance(how, Grpo)
+        require_share(how)
+    else:
+        assert f"{world} processes cannot share the 8 answers" in align(recipe, "--run", tmp_path / "run", code=2)
+        assert not (tmp_path / "run").exists()
 
 
 def test_too_little_room_is_said_before_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from lawspeaker.align.recipe import Grpo, Lora
 from lawspeaker.align.reward import Rewards
 from lawspeaker.align.training import Learner, save
 from lawspeaker.align.watch import LOOK, Watch
+from lawspeaker.errors import InputError
 
 TRAINING: Final = "policy.training"
 _CURVES: Final = {"reward": "reward", "kl": "KL to the fine-tuned model", "completions/mean_length": "mean length"}
@@ -148,6 +149,14 @@ def last_checkpoint(folder: Path) -> Path | None:
 def step_of_last(folder: Path) -> int:
     last = last_checkpoint(folder)
     return _step_of(last) if last else 0
+
+
+def require_share(how: Grpo) -> None:
+    """Raises `InputError` where the processes cannot share the answers of a step evenly."""
+    world, answers = processes(), how.prompts * how.group
+    if answers % (world * (how.micro or 1)):
+        micro = f" in passes of {how.micro}" if how.micro else ""
+        raise InputError(f"policy: {world} processes cannot share the {answers} answers of a step evenly{micro}")
 
 
 def processes() -> int:

@@ -22,8 +22,9 @@ from lawspeaker.align.drawing import drawn_from, validate
 from lawspeaker.align.examples import validate_examples
 from lawspeaker.align.ground import Ground
 from lawspeaker.align.page import page
+from lawspeaker.align.policy import require_share
 from lawspeaker.align.preferences import mixed, preferences
-from lawspeaker.align.recipe import Dpo
+from lawspeaker.align.recipe import Dpo, Grpo
 from lawspeaker.align.reuse import Reuse, counted, found
 from lawspeaker.align.room import require_room
 from lawspeaker.align.second_stage import second_stage
@@ -58,6 +59,8 @@ class Run(Ground):
         gold.require_command("gold", self.recipe.gold)
         if self.recipe.external:
             gold.require_command("external", self.recipe.external)
+        if isinstance(self.recipe.policy, Grpo):
+            require_share(self.recipe.policy)
         require_room(base, self.recipe, self.folder)
         if self.recipe.lora:
             require_targets(base, self.recipe.lora)
