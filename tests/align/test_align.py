@@ -132,6 +132,20 @@ def test_a_killed_run_goes_on_to_the_same_data(done: Path, tmp_path: Path) -> No
     assert Store(run / "pairs.jsonl").digest == Store(done / "run" / "pairs.jsonl").digest
 
 
+def test_a_run_that_was_killed_before_it_claimed_its_folder_begins_there(tmp_path: Path) -> None:
+    tiny, run = save("llama", tmp_path / "tiny"), tmp_path / "run"
+    recipe = write(tmp_path, f"local:{tiny}", rounds=1, prompts=2, tokens=20)
+    run.mkdir()
+    (run / "recipe.json.new").write_text("{")
+    (run / "recipe.json").write_text("{}")
+    recipe.write_text(recipe.read_text().replace("keep: better", "keep: clean"))
+    assert "no row passed the filters" in align(recipe, "--run", run, "--resume", code=2)
+    assert json.loads((run / "recipe.json").read_text())["name"] == "small"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("Dear")
+    assert "it is not empty and no run" in align(recipe, "--run", tmp_path / "mine", code=2)
+
+
 def test_a_run_of_another_recipe_is_refused(done: Path) -> None:
     other = done / "other.yaml"
     other.write_text((done / "recipe.yaml").read_text().replace("seed: 3", "seed: 4"))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -35,6 +36,8 @@ from lawspeaker.errors import InputError
 from lawspeaker.exchange import Message, Text
 from lawspeaker.models.checkpoint import find
 from lawspeaker.models.nano.chat import WEIGHTS
+
+_CLAIM: Final = frozenset({"RUN", "recipe.json", "reuse.json"})
 
 
 @dataclass(frozen=True)
@@ -152,13 +155,16 @@ class Run(Ground):
         if not self.first:
             return reuse
         if not name.exists():
-            if self.folder.exists() and any(self.folder.iterdir()):
+            held = {each.name.removesuffix(".new") for each in self.folder.glob("*")}
+            if held - _CLAIM:  # what a kill left before the claim is no run's
                 raise InputError(f"{self.folder}: it is not empty and no run; name another with --run")
             self.folder.mkdir(parents=True, exist_ok=True)
             self.write("recipe.json", self.recipe)
             if reuse:
                 self.write("reuse.json", reuse)
-            name.write_text(mine, encoding="ascii")
+            fresh = name.with_name("RUN.new")
+            fresh.write_text(mine, encoding="ascii")
+            fresh.replace(name)
         elif name.read_text(encoding="ascii") != mine:
             what = "recipe, law, model, prompts or reused run"
             raise InputError(f"{self.folder}: it belongs to another recipe: {what} differ; name another with --run")
