@@ -152,6 +152,19 @@ def test_a_run_of_another_recipe_is_refused(done: Path) -> None:
     assert "belongs to another recipe" in align(other, "--run", done / "run", "--resume", code=2)
 
 
+def test_a_run_does_not_go_on_with_another_base(tmp_path: Path) -> None:
+    tiny, base = (save("llama", tmp_path / name) for name in ("tiny", "base"))
+    recipe = write(tmp_path, f"local:{tiny}", rounds=1, prompts=2, tokens=20)
+    recipe.write_text(recipe.read_text().replace("keep: better", "keep: clean") + f"base: local:{base}\n")
+    for _ in range(2):
+        assert "no row passed the filters" in align(recipe, "--run", tmp_path / "run", "--resume", code=2)
+    network = LlamaForCausalLM.from_pretrained(base)
+    with torch.no_grad():
+        network.lm_head.weight += 1
+    network.save_pretrained(base)
+    assert "belongs to another recipe" in align(recipe, "--run", tmp_path / "run", "--resume", code=2)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -73,6 +74,15 @@ def test_what_cannot_be_is_said_before_any_work(tmp_path: Path, tiny: Path, old:
     (tmp_path / "empty").mkdir()
     path.write_text(path.read_text().replace(old, new, 1))
     assert re.search(words, align(path, "--run", tmp_path / "run", code=2))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_base_that_would_need_its_own_code_is_refused_before_any_work(tmp_path: Path, tiny: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "base")
+    config = tmp_path / "base" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "auto_map": {"AutoModel": "evil.Model"}}))
+    path = write(tmp_path, "http://127.0.0.1:9/v1", tmp_path / "base", "method: odds")
+    assert "code from its own repository" in align(path, "--run", tmp_path / "run", code=2)
     assert not (tmp_path / "run").exists()
 
 

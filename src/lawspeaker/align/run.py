@@ -34,7 +34,7 @@ from lawspeaker.align.training import Learner
 from lawspeaker.digest import digest, digest_bytes
 from lawspeaker.errors import InputError
 from lawspeaker.exchange import Message, Text
-from lawspeaker.models.checkpoint import find
+from lawspeaker.models.checkpoint import digest_of, find, inspect
 from lawspeaker.models.nano.chat import WEIGHTS
 
 _CLAIM: Final = frozenset({"RUN", "recipe.json", "reuse.json"})
@@ -71,6 +71,8 @@ class Run(Ground):
         lines += [pair.line.encode() for pair in preferred]
         digests = {name: await self._digest(name) for name in {model, critic}}
         await self._odds_are_told(critic)
+        if self.recipe.base:
+            digests["base"] = digest_of(base)
         earlier = self._claim(lines, digests, model, critic)
         job = Job("rows", self.recipe, model, critic, earlier.run if earlier else "")
         if self.first and not self.has("filters.json"):
@@ -125,7 +127,9 @@ class Run(Ground):
         address = self._local(self.recipe.base or self.recipe.model)
         if not address.startswith("local:"):
             raise InputError(f"{address}: its weights are not here, so it cannot be trained; name base: local:…")
-        return find(address, address.removeprefix("local:"))
+        folder = find(address, address.removeprefix("local:"))
+        inspect(address, folder)
+        return folder
 
     async def _digest(self, address: str) -> str:
         """Of a model that is opened to see that it is there; nothing is asked of it."""
@@ -150,6 +154,7 @@ class Run(Ground):
             "prompts": digest_bytes("lawspeaker/prompts", b"\0".join(lines)),
             "model": digests[model], "critic": digests[critic],
             "reuse": [reuse.rows, reuse.pairs] if reuse else [],
+            **({"base": digests["base"]} if "base" in digests else {}),
         }  # fmt: skip
         mine = digest("lawspeaker/run/v1", claim) + "\n"
         if not self.first:
@@ -166,7 +171,7 @@ class Run(Ground):
             fresh.write_text(mine, encoding="ascii")
             fresh.replace(name)
         elif name.read_text(encoding="ascii") != mine:
-            what = "recipe, law, model, prompts or reused run"
+            what = "recipe, law, models, prompts or reused run"
             raise InputError(f"{self.folder}: it belongs to another recipe: {what} differ; name another with --run")
         return reuse
 
