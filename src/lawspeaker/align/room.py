@@ -37,9 +37,9 @@ def parameters(folder: Path) -> int:
 def require_room(base: Path, recipe: Recipe, folder: Path) -> None:
     """Raises `InputError` where a model of this size cannot be trained or saved here."""
     count = parameters(base)
-    disk = count * _SINGLE * _copies(recipe)
+    disk = count * _SINGLE * _copies(recipe)  # those that a run that goes on has already are among them
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(there).free + _held(folder)
     if disk > free:
         raise InputError(f"{folder}: its checkpoints take {_gib(disk)} of disk, and {_gib(free)} are free")
     memory, free, where = count * _each(recipe), *_memory()
@@ -56,6 +56,11 @@ def _copies(recipe: Recipe) -> int:
     if isinstance(recipe.policy, Grpo) and not recipe.lora:
         copies += 6  # two of its checkpoints for a moment, each with two moments for each weight
     return copies
+
+
+def _held(folder: Path) -> int:
+    """Bytes of the checkpoints that are there already."""
+    return sum(path.stat().st_size for path in folder.glob("*/**/*") if path.is_file())
 
 
 def _each(recipe: Recipe) -> int:
