@@ -192,6 +192,7 @@ def test_7_helpfulness_samples_are_a_set_share_of_the_fine_tuning(done: Done) ->
     rows = Store(done.folder / "run" / "helpful.jsonl").read(Row)
     assert {row.source for row in rows} == {"helpful"}
     assert [row.text for row in rows[:4]] == [f"It is {n + n}." for n in range(4)]
+    assert Store(done.folder / "run" / "helpful.jsonl").digest in (done.folder / "run/policy/README.md").read_text()
     answered = [row for row in rows if row.prompt == "asked"]
     assert len(answered) == 2  # as published: two samples for each prompt, by the helpful model
     assert all(row.model.endswith("#speaker") and row.asked for row in answered)

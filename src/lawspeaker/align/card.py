@@ -81,7 +81,7 @@ Every setting:
 
 def _digests(folder: Path) -> str:
     lines = [f"- Fine-tuned model: `{digest_of(folder / 'sl')}`"]
-    for path in (folder / "pairs.jsonl", *sorted(folder.glob("rollouts*.jsonl"))):
+    for path in (folder / "helpful.jsonl", folder / "pairs.jsonl", *sorted(folder.glob("rollouts*.jsonl"))):
         if path.exists():
             lines.append(f"- {path.stem.capitalize()}: `{Store(path).digest}`")
     if (folder / "preference").exists():
