@@ -116,7 +116,7 @@ class Rewards:
         asked = [self._asked[prompt] for prompt in prompts]
         rewards = [await self._one(each, text.strip()) for each, text in zip(asked, texts, strict=True)]
         if self._scorer and PREFERENCE in self.weights:
-            scores = self._scorer.score([(each.request, text) for each, text in zip(asked, texts, strict=True)])
+            scores = self._scorer.score([(each.request, text.strip()) for each, text in zip(asked, texts, strict=True)])
             for each, score in zip(rewards, scores, strict=True):
                 each[PREFERENCE] = _sigmoid(score)
         self._keep(step, list(zip(prompts, texts, rewards, strict=True)))
