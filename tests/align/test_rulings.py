@@ -9,8 +9,9 @@ import pytest
 from lawspeaker.align.preferences import preferences
 from lawspeaker.align.recipe import Labels, People, Recipe
 from lawspeaker.align.rulings import read_rulings
+from lawspeaker.audit.erasure import erase
 from lawspeaker.audit.log import open_log
-from lawspeaker.audit.rulings import rule
+from lawspeaker.audit.rulings import Verdict, rule
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.load import load_text
 from lawspeaker.errors import InputError
@@ -44,8 +45,8 @@ SCRIPT = [
 ]
 
 
-def make_log(home: Path, script: list[dict[str, object]], *verdicts: str) -> None:
-    """A log with an escalated decision for each verdict, ruled on; `none` is left waiting."""
+def make_log(home: Path, script: list[dict[str, object]], *verdicts: Verdict | None, erased: bool = False) -> None:
+    """A log with an escalated decision for each verdict, ruled on; without one it is left waiting."""
     path = home.with_suffix(".json")
     path.write_bytes(msgspec.json.encode(script))
 
@@ -55,14 +56,16 @@ def make_log(home: Path, script: list[dict[str, object]], *verdicts: str) -> Non
                 model = Scripted.open(path)
                 governed = await Governor(LAW, model, model, log).govern(ask("Buy it."))
                 assert governed.decision.action == "escalate"
-                if verdict != "none":
+                if verdict:
                     await rule(log, governed.receipt.id, verdict, "I looked.", "mara")
+                if erased:
+                    await erase(log, governed.receipt.id, "They asked.", "mara")
 
     asyncio.run(run())
 
 
 def test_an_approved_revision_is_preferred_to_its_draft(tmp_path: Path) -> None:
-    make_log(tmp_path / "home", SCRIPT, "approve", "reject", "none")
+    make_log(tmp_path / "home", SCRIPT, "approve", "reject", None)
     pairs = read_rulings(tmp_path / "home", "home")
     assert len(pairs) == 1
     pair = pairs[0]
@@ -72,6 +75,11 @@ def test_an_approved_revision_is_preferred_to_its_draft(tmp_path: Path) -> None:
     assert pair.line.startswith("sha256:")
     recipe = Recipe("r", "p", "h", ("g",), labels=Labels(people=(People(0.5, log="home"),)))
     assert preferences(recipe, LAW, tmp_path) == [pair]
+
+
+def test_what_was_erased_is_no_preference(tmp_path: Path) -> None:
+    make_log(tmp_path / "home", SCRIPT, "approve", erased=True)
+    assert read_rulings(tmp_path / "home", "home") == ()
 
 
 def test_an_approved_draft_says_of_no_answer_that_it_is_better(tmp_path: Path) -> None:
