@@ -154,7 +154,7 @@ def infrastructure() -> dict[str, Wording]:
 
 
 class Law:
-    """Draws wordings; `others` are the bundled constitution's principles that no family can break."""
+    """Draws wordings: of the principles that nano is taught, and of others that it is to leave alone."""
 
     def __init__(self) -> None:
         self.exact = infrastructure()
