@@ -25,7 +25,8 @@ EXCHANGE = ask("hello").with_answer('resource "aws_s3_bucket_acl" "b" {\n  acl =
 TERRAFORM = Job("terraform", ["public-storage"], "p", frozenset({"answer"}))
 # A kind as a third party installs it: one check for each way to do harm.
 HARM = """
-import os, re, signal, time
+import os, pickle, re, signal, sys, time
+from multiprocessing.connection import Connection
 from lawspeaker.finding import Finding
 
 counted = []
@@ -40,6 +41,10 @@ class Kind:
         return False
     def loosened(self, base, extended):
         return None
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, (os.path.join(os.path.dirname(__file__), "made"),)
 
 class Check:
     def __init__(self, what, principle):
@@ -67,6 +72,11 @@ class Check:
             print("noise")
         if self.what == "unreadable":
             return [Finding(self.principle, "harm/x", "upheld", lambda: 0)]
+        if self.what == "evil":
+            return [Finding(self.principle, "harm/x", "upheld", Evil())]
+        if self.what == "forge":
+            Connection(int(sys.argv[1])).send_bytes(pickle.dumps(([], True)))
+            os._exit(0)
         return [Finding(self.principle, "harm/" + str(os.getpid()), "upheld", "Fine.")]
 """
 
@@ -108,14 +118,19 @@ def run(workers: Workers, *jobs: Job, budget: float = 20.0, exchange: Exchange =
         ("leave", "The check was ended: it broke off (exit 7)."),
         ("unreadable", "the check 'harm' failed: PicklingError."),
         ("refuse", "the check kind 'harm' failed: RuntimeError."),
+        ("evil", "reading what the check says failed: UnpicklingError."),
+        ("forge", "the check returned no finding."),
     ],
 )
-def test_a_check_that_does_harm_is_inconclusive_and_others_go_on(workers: Workers, what: str, reason: str) -> None:
+def test_a_check_that_does_harm_is_inconclusive_and_others_go_on(
+    workers: Workers, installed: Path, what: str, reason: str
+) -> None:
     first, harmful, last = run(workers, TERRAFORM, harm(what), harm("nothing"))
     assert (first.check, first.outcome) == ("terraform/public-storage", "violated")
     assert (harmful.check, harmful.outcome) == ("harm/unfinished", "inconclusive")
     assert harmful.reason.startswith(reason.removesuffix("PicklingError.")), harmful.reason
     assert last.outcome == "upheld"
+    assert not (installed / "made").exists()
 
 
 def test_a_check_that_waits_is_ended_by_the_clock(installed: Path) -> None:

@@ -1,6 +1,6 @@
 """One deterministic check of one principle, to be run once: here, in a thread, or in a process of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final, get_args
 
 import msgspec
@@ -58,9 +58,7 @@ def task(spec: CheckSpec, principle: Principle, present: frozenset[Scope]) -> Ta
 def examined(job: Job, check: Check, exchange: Exchange) -> Findings:
     """The findings of `check`, which `job` describes. Raises `BoundaryError`."""
     with boundary(f"the check '{job.kind}'"):
-        findings = tuple(check.examine(exchange, job.scopes))
-        _validate(findings, job.principle)
-        return findings
+        return validated(job, check.examine(exchange, job.scopes))
 
 
 def unfinished(job: Job, reason: str) -> Finding:
@@ -68,12 +66,15 @@ def unfinished(job: Job, reason: str) -> Finding:
     return Finding(job.principle, f"{job.kind}{UNFINISHED}", "inconclusive", reason)
 
 
-def _validate(findings: Sequence[Finding], principle: str) -> None:
-    """A check from elsewhere may return anything. Only `assess` supersedes: a check that did could silence itself."""
+def validated(job: Job, found: Iterable[Finding]) -> Findings:
+    """`found`, which a check from elsewhere returned: it may be anything. Only `assess` supersedes: a check that did
+    could silence itself. Raises `BoundaryError`."""
+    findings = tuple(found)
     if not findings:
         raise BoundaryError("the check returned no finding")
     for finding in findings:
-        if not isinstance(finding, Finding) or finding.principle != principle:
+        if not isinstance(finding, Finding) or finding.principle != job.principle:
             raise BoundaryError("the check returned something that is not a finding of its principle")
         if finding.outcome not in _OUTCOMES or finding.superseded:
             raise BoundaryError("the check returned a finding that says nothing it may say")
+    return findings

@@ -7,6 +7,7 @@ after it run. What is not covered: a check can do to the machine what any code o
 
 import atexit
 import contextlib
+import io
 import os
 import pickle
 import re
@@ -22,9 +23,10 @@ from socket import socketpair
 from typing import Final
 
 from lawspeaker.checks import worker
-from lawspeaker.checks.task import Findings, Job, unfinished
+from lawspeaker.checks.task import Findings, Job, unfinished, validated
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
+from lawspeaker.finding import Finding, Span
 
 LATE: Final = "The time for this assessment was over before the check was done."
 # Of processor time, for one check: the slowest input known takes the slowest check two seconds.
@@ -39,6 +41,10 @@ _NOT_STARTED: Final = "No process for the check could be started."
 
 # What a process of checks is told of this one's environment; keys of models and clients are not among it.
 _TOLD: Final = re.compile(r"PATH|HOME|LANG|TMPDIR|TZ|LD_LIBRARY_PATH|(PYTHON|LC_|OMP_|OPENBLAS_).*")
+
+
+# What an answer is made of, beside plain data.
+_ANSWERED: Final = {(each.__module__, each.__name__): each for each in (Finding, Span)}
 
 
 class _EndedError(Exception):
@@ -82,7 +88,7 @@ class Workers:
             process = self._taken()
             process.order(exchange, jobs)
             for job in jobs:
-                answer, again = process.answer(deadline)
+                answer, again = process.answer(job, deadline)
                 done += 1
                 yield (unfinished(job, answer),) if isinstance(answer, str) else answer
                 if not again:
@@ -152,8 +158,8 @@ class _Worker:
         with contextlib.suppress(OSError):  # it has ended, and its answer says so
             self._orders.send_bytes(pickle.dumps((exchange, tuple(jobs))))
 
-    def answer(self, deadline: float) -> tuple[Findings | str, bool]:
-        """What it says to the next job, and whether it may be used again."""
+    def answer(self, job: Job, deadline: float) -> tuple[Findings | str, bool]:
+        """What it says to `job`, the next one, and whether it may be used again."""
         left = deadline - time.monotonic()
         if not self._orders.poll(max(0.0, min(left, self._patience))):
             late = left <= self._patience
@@ -164,8 +170,8 @@ class _Worker:
             raise _EndedError(f"The check was ended: {self._end()}.") from None
         try:
             with boundary("reading what the check says"):
-                answer, again = pickle.loads(data)
-                return answer, bool(again)
+                answer, again = _Answer(io.BytesIO(data)).load()
+                return (answer if isinstance(answer, str) else validated(job, answer)), bool(again)
         except LawspeakerError as error:
             raise _EndedError(f"{error}.") from None
 
@@ -187,6 +193,16 @@ class _Worker:
             self._process.stdin.close()
         if self._process.returncode is None:
             self._process.returncode = 0  # nobody here waits for it
+
+
+class _Answer(pickle.Unpickler):
+    """Reads findings and nothing else: what a process says may not run code in this one."""
+
+    def find_class(self, module_name: str, global_name: str, /) -> type:
+        try:
+            return _ANSWERED[module_name, global_name]
+        except KeyError:
+            raise pickle.UnpicklingError("an answer is made of findings") from None
 
 
 WORKERS: Final = Workers(max(2, min(4, os.cpu_count() or 1)))
