@@ -81,7 +81,7 @@ def test_escaped_terraform_is_found() -> None:
 
 
 def test_decoding_is_bounded() -> None:
-    began = time.monotonic()
+    began = time.process_time()  # what else the machine does is not counted
     for arguments in (
         json.dumps(["a"] * 200_000),
         json.dumps({str(i): str(i) for i in range(100_000)}),
@@ -92,7 +92,7 @@ def test_decoding_is_bounded() -> None:
         assert any(decoded(arguments))
         assert judge("pattern", STOP, arguments)
         assert judge("secrets", {}, arguments)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 4
 
 
 WRITTEN = [
