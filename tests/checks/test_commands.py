@@ -1,7 +1,7 @@
 """What cloud commands open, wherever they stand."""
 
 import json
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -153,9 +153,9 @@ def test_the_place_of_a_command_is_exact() -> None:
     "text", ["aws " * 20_000, "aws s3 '" + "x" * 80_000, "(" * 80_000 + "aws ", "aws \\\n" * 20_000]
 )
 def test_hostile_commands_take_linear_time(text: str) -> None:
-    begin = perf_counter()
+    begin = process_time()
     commands(text)
-    assert perf_counter() - begin < 2
+    assert process_time() - begin < 2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Manifests of Kubernetes, as far as they are read."""
 
 import json
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -120,6 +120,6 @@ def test_a_value_that_terraform_does_not_know_is_undecided() -> None:
 
 @pytest.mark.parametrize("text", ["---\nkind: Pod\n" * 3_000, "[" * 50_000, f"kind: Pod\n{'a: {' * 10_000}"])
 def test_hostile_manifests_take_bounded_time(text: str) -> None:
-    begin = perf_counter()
+    begin = process_time()
     kubernetes(text)
-    assert perf_counter() - begin < 10
+    assert process_time() - begin < 10

@@ -94,6 +94,6 @@ def test_a_token_in_a_comment_is_part_of_the_key() -> None:
 )
 def test_reading_takes_linear_time(piece: str) -> None:
     text = BEGIN + piece * (400_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     find(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -1,7 +1,7 @@
 """CloudFormation, as far as it is read."""
 
 import json
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -79,6 +79,6 @@ def test_a_template_in_json_is_read() -> None:
     "text", ["[" * 50_000, "- " * 25_000, "a: {" * 10_000, "a:\n" * 12_000, "x: [" + "a, " * 16_000 + "]"]
 )
 def test_hostile_templates_take_bounded_time(text: str) -> None:
-    begin = perf_counter()
+    begin = process_time()
     cloudformation(text)
-    assert perf_counter() - begin < 10
+    assert process_time() - begin < 10
