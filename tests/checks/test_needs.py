@@ -1,5 +1,6 @@
 """What each kind of check says that it needs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,19 +10,23 @@ from hypothesis import strategies as st
 
 from lawspeaker.checks.regex import width
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.constitution.kinds import UNSTATED, Needs, needs_of
+from lawspeaker.constitution.kinds import UNSTATED, Needs, needs_of, undecided
+from lawspeaker.exchange import Exchange, Scope
+from lawspeaker.finding import Finding
 from tests.constitution.sample_law import WordCheck
 
 SETTINGS: dict[str, Any] = {
     "pattern": {"deny": "eval", "reason": "No eval."},
     "secrets": {},
+    "personal_data": {},
+    "prompt_injection": {},
     "terraform": "public-storage",
     "shape": {"max_bytes": 10},
     "judge": {"ask": "Is it bad?"},
 }
 
 
-@pytest.mark.parametrize("kind", SETTINGS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_built_in_kind_says_what_it_needs(kind: str) -> None:
     assert isinstance(getattr(KINDS[kind].prepare(SETTINGS[kind], "p"), "needs", None), Needs)
 
@@ -29,6 +34,23 @@ def test_a_built_in_kind_says_what_it_needs(kind: str) -> None:
 def test_a_check_that_does_not_say_needs_everything() -> None:
     assert needs_of(WordCheck("p", ("word",))) == UNSTATED
     assert UNSTATED.extent == "whole"
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [Needs("window"), Needs("window", -1), Needs("incremental", reads=()), Needs("whole", reads=("answers",))],  # type: ignore[arg-type]
+)
+def test_a_check_that_says_what_cannot_be_meant_needs_everything(needs: Needs) -> None:
+    class Says:
+        def __init__(self, needs: Needs) -> None:
+            self.needs = needs
+
+        def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+            return ()
+
+    assert needs_of(Says(needs)) == UNSTATED
+    assert undecided(Says(needs), "word") == 0
+    assert needs_of(Says(Needs("window", 1, reads=("answer",)))) == Needs("window", 1, reads=("answer",))
 
 
 @pytest.mark.parametrize(

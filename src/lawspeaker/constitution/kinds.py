@@ -49,14 +49,20 @@ class Needs(msgspec.Struct, frozen=True):
         return self.cost == "light" or characters <= self.small
 
 
-# What holds of a check that does not say.
+# What holds of a check that does not say, or says what cannot be meant.
 UNSTATED: Final = Needs("whole", cost="heavy")
 
 
 def needs_of(check: "Check") -> Needs:
     """What `check` needs, as its attribute `needs` says."""
     needs = getattr(check, "needs", UNSTATED)
-    return needs if isinstance(needs, Needs) else UNSTATED
+    return needs if isinstance(needs, Needs) and _can_be_meant(needs) else UNSTATED
+
+
+def _can_be_meant(needs: Needs) -> bool:
+    """A window of no width would let all of a text leave undecided, and a check that reads nothing that there is would
+    never be asked."""
+    return (needs.extent != "window" or needs.window > 0) and bool(needs.reads) and {*needs.reads} <= {*SCOPES}
 
 
 @runtime_checkable
