@@ -30,7 +30,7 @@ from lawspeaker.align.drawing import drawn_from
 from lawspeaker.align.gold import Measured
 from lawspeaker.align.measures import Rate, rate
 from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
-from lawspeaker.align.run import Run
+from lawspeaker.align.run import Run, checkpoint
 from lawspeaker.align.self_revision import PATIENCE, Engine, clean, findings
 from lawspeaker.align.training import Learner
 from lawspeaker.audit.log import MemoryLog
@@ -41,7 +41,7 @@ from lawspeaker.errors import ModelError
 from lawspeaker.finding import by_principle
 from lawspeaker.govern import Governor
 from lawspeaker.models.address import open_model
-from lawspeaker.models.nano.chat import WEIGHTS
+from lawspeaker.models.checkpoint import find
 
 BEST_OF = 8
 SAMPLES = 3
@@ -62,7 +62,7 @@ class Bench:
 
     @property
     def model(self) -> str:
-        return f"local:{WEIGHTS}" if self.recipe.model == "nano" else self.recipe.model
+        return checkpoint(self.recipe.model)
 
     def engine(self, address: str) -> Engine:
         model = open_model(address)
@@ -134,7 +134,8 @@ class Bench:
             principles = drawn_from(self.law, self.recipe.principles)
             rows = [row for some in await self.sampled(self.prompts, SAMPLES, "sample") for row in some]
             chosen = [(row.request, row.text) for row in rows if row.text and clean(row, principles)]
-            learner = Learner(WEIGHTS if self.recipe.model == "nano" else Path(self.model[6:]), self.recipe.seed)
+            folder = find(self.model, self.model.removeprefix("local:"))
+            learner = Learner(folder, self.recipe.seed)
             learner.supervised(chosen, self.recipe.sft, lambda step, steps, loss: None)
             learner.save(to)
         return await self.said(f"local:{to}")

@@ -29,10 +29,10 @@ from lawspeaker.align import gold
 from lawspeaker.align.bulk import Here, Job, fill
 from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
 from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
+from lawspeaker.align.run import checkpoint
 from lawspeaker.cli.context import load_law
 from lawspeaker.digest import digest
 from lawspeaker.models.address import open_model
-from lawspeaker.models.nano.chat import WEIGHTS
 
 ROUNDS = 4
 Values = dict[str, list[float]]  # of each request, one value for each seed
@@ -69,13 +69,9 @@ def judged(
 
 def claim(recipe: Recipe, law: str, prompts: Sequence[Prompt]) -> str:
     """Names what rows depend on, so that those of another model or recipe are not taken up."""
-    models = [open_model(local(address)).digest for address in (recipe.model, recipe.critic or recipe.model)]
+    models = [open_model(checkpoint(address)).digest for address in (recipe.model, recipe.critic or recipe.model)]
     lines = [prompt.line.decode() for prompt in prompts]
     return digest("benchmarks/paper", [recipe.digest, law, models, lines]).partition(":")[2][:12]
-
-
-def local(address: str) -> str:
-    return f"local:{WEIGHTS}" if address == "nano" else address
 
 
 def revisions(recipe: Recipe, home: Path, prompts: Sequence[Prompt], seeds: Sequence[int]) -> str:
@@ -89,7 +85,7 @@ def revisions(recipe: Recipe, home: Path, prompts: Sequence[Prompt], seeds: Sequ
             recipe, seed=seed, revising=msgspec.structs.replace(recipe.revising, rounds=ROUNDS)
         )
         store = Store(home / f"revisions-{seed}-{claim(mine, law.digest, prompts)}.jsonl")
-        job = Job("rows", mine, local(recipe.model), local(recipe.critic or recipe.model))
+        job = Job("rows", mine, checkpoint(recipe.model), checkpoint(recipe.critic or recipe.model))
         say = progress(f"revisions, seed {seed}")
         asyncio.run(fill(store, job, prompts, Here(law, open_model), say))
         rows = store.read(Row)

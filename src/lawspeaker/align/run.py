@@ -40,6 +40,11 @@ from lawspeaker.models.nano.chat import WEIGHTS
 _CLAIM: Final = frozenset({"RUN", "recipe.json", "reuse.json"})
 
 
+def checkpoint(address: str) -> str:
+    """nano drafts through its checkpoint: batches of it take fewer passes than its own runtime."""
+    return f"local:{WEIGHTS}" if address == "nano" else address
+
+
 @dataclass(frozen=True)
 class Run(Ground):
     """All stages. `open` opens models, `work` works on the bulk stages (default: this process), `reuse` is the folder
@@ -54,7 +59,7 @@ class Run(Ground):
         prompts, held_out = (read_prompts(self.root / name) for name in (self.recipe.prompts, self.recipe.held_out))
         helpful = read_prompts(self.root / self.recipe.helpful.prompts) if self.recipe.helpful else ()
         preferred = preferences(self.recipe, self.law, self.root)
-        model, critic = self._local(self.recipe.model), self._local(self.recipe.critic or self.recipe.model)
+        model, critic = checkpoint(self.recipe.model), checkpoint(self.recipe.critic or self.recipe.model)
         base = self._base()
         watched = read_prompts(self.root / self.recipe.stop.prompts) if self.recipe.stop else ()
         self._validate((*prompts, *helpful), held_out, watched)
@@ -118,13 +123,8 @@ class Run(Ground):
         if odds is None:
             raise InputError(f"{critic} tells no probabilities, so it cannot label pairs; name another critic")
 
-    @staticmethod
-    def _local(address: str) -> str:
-        """nano drafts through its checkpoint: batches of it take fewer passes than its own runtime."""
-        return f"local:{WEIGHTS}" if address == "nano" else address
-
     def _base(self) -> Path:
-        address = self._local(self.recipe.base or self.recipe.model)
+        address = checkpoint(self.recipe.base or self.recipe.model)
         if not address.startswith("local:"):
             raise InputError(f"{address}: its weights are not here, so it cannot be trained; name base: local:…")
         folder = find(address, address.removeprefix("local:"))
