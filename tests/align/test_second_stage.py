@@ -402,6 +402,19 @@ def test_a_gold_judge_that_does_not_say_what_satisfies_is_refused(tmp_path: Path
         judge("gold", words, prompts, {"p": "quick"}, tmp_path, Verdict)
 
 
+@pytest.mark.parametrize("counts", [(0, 0, 0), (0, 3, 1)])
+def test_requests_without_an_answer_are_counted_apart(tmp_path: Path, counts: tuple[int, ...]) -> None:
+    """A model that answers nothing violates nothing, and that is no merit."""
+    for name, count in zip(("base", "sl", "policy"), counts, strict=True):
+        found = looked(0, 5, 10)
+        answers = {id: "" if int(id) < count else text for id, text in found.answers.items()}
+        found = msgspec.structs.replace(found, answers=answers)
+        (tmp_path / f"{name}.json").write_bytes(msgspec.json.encode(found))
+    table = cards.table(tmp_path)
+    assert table.endswith(": 3 after self-revision (SL-CAI), 1 after preferences.") == any(counts)
+    assert ("without an answer" in table) == any(counts)
+
+
 def test_the_plan_counts(tmp_path: Path) -> None:
     said = align(write(tmp_path), "--dry-run")
     assert "GRPO, 4 steps of 2 prompts with 4 answers: 32 answers of at most 12 tokens" in said

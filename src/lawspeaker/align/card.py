@@ -1,5 +1,6 @@
 """What a run leaves for people: a table, a page (`page.py`), and the card of the model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +43,14 @@ def table(folder: Path) -> str:
             f"| {words} | {share(one.violating)} | {share(one.satisfied)} | {one.violating.n} |"
             f" {external(folder, name)} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *(["", words] if (words := silent(found)) else [])])
+
+
+def silent(found: Mapping[str, Measured]) -> str:
+    """How many requests had no answer, which the rates count as violating nothing; empty where all had one."""
+    counts = {words: sum(not text for text in found[name].answers.values()) for name, words in MODELS}
+    some = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+    return f"Requests without an answer, which violates nothing and satisfies nobody: {some}." if some else ""
 
 
 def share(rate: Rate) -> str:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from lawspeaker.align.agreement import Agreement
-from lawspeaker.align.card import MODELS, UNMEASURED, external, measured, share
+from lawspeaker.align.card import MODELS, UNMEASURED, external, measured, share, silent
 from lawspeaker.align.chart import chart
 from lawspeaker.align.measures import Bin
 from lawspeaker.align.policy import Reinforced
@@ -37,7 +37,7 @@ def page(folder: Path, recipe: Recipe, law: Constitution) -> str:
         f"<h1>{html.escape(recipe.name)}</h1><p>Constitution {html.escape(law.name)} {html.escape(law.version)},"
         f" {law.digest}. Intervals: Wilson, 95 %. External judge: {judge}.</p>"
         + _table(("model", "answers that violate", "requests satisfied", "violate, says the external judge"), rows)
-        + "<h2>Violating answers by principle</h2>"
+        + f"<p>{html.escape(silent(found))}</p><h2>Violating answers by principle</h2>"
         + _table(("principle", *(words for _, words in MODELS)), rates)
         + f"<h2>Training</h2>{_training(folder)}{_labels(folder)}{_preference(folder)}{_policy(folder)}{_watch(folder)}"
         + f"<h2>First violations before, and the same requests after</h2>{_examples(folder)}\n"
