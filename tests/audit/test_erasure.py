@@ -211,6 +211,9 @@ def test_rules_that_contradict_themselves_are_refused(tmp_path, keep, after):
     async def work(log: Log) -> None:
         with pytest.raises(LogError, match="months"):
             await set_rules(log, Rules(keep, after), "Ada")
+        await append_some(log, 1)
+        with pytest.raises(LogError, match="months"):
+            await maintain(log, "Ada", rules=Rules(keep, after or 5000), dry=True)
 
     in_log(tmp_path / "home", work)
 

@@ -188,7 +188,9 @@ def test_a_wrong_secret_is_refused_and_said(tmp_path, monkeypatch):
     assert bucket.objects == {}
 
 
-@pytest.mark.parametrize("place", ["", "s3://", "s3://bucket", "s3://bucket/", "s3://bucket/key?x", "http://", "a\0b"])
+@pytest.mark.parametrize(
+    "place", ["", "s3://", "s3://bucket", "s3://bucket/", "s3://bucket/key?x", "http://", "http://[::1", "a\0b"]
+)
 def test_what_names_no_place_is_refused(place):
     with pytest.raises(LogError):
         check_place(place)

@@ -54,7 +54,10 @@ def credentials(place: str, environment: Mapping[str, str]) -> Credentials:
 
 def check_place(place: str) -> None:
     """Refuse, with `LogError`, what names no place."""
-    parts = urlsplit(place)
+    try:
+        parts = urlsplit(place)
+    except ValueError as error:
+        raise LogError(f"{place[:200]}: {error}") from None
     if place.startswith("s3://") and (not parts.netloc or len(parts.path) < 2 or parts.query or parts.fragment):
         raise LogError(f"{place[:200]}: want s3://BUCKET/KEY")
     if place.startswith(("http://", "https://")) and not parts.netloc:

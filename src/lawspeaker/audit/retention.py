@@ -29,6 +29,13 @@ class Rules(msgspec.Struct, frozen=True):
     keep: int = 0
     erase_after: int = 0
 
+    def check(self) -> None:
+        """Refuse, with `LogError`, rules that nobody can follow."""
+        if not all(0 <= months <= MOST_MONTHS for months in (self.keep, self.erase_after)):
+            raise LogError(f"retention is 0 to {MOST_MONTHS} months, not {self.keep} and {self.erase_after}")
+        if self.erase_after and self.erase_after < self.keep:
+            raise LogError(f"texts cannot be kept for {self.keep} months and be erased after {self.erase_after}")
+
 
 class Run(msgspec.Struct, frozen=True):
     """What one run did: exchanges whose texts it erased, records that had them, exchanges that a hold kept."""
@@ -51,10 +58,7 @@ def rules_of(reader: LogReader) -> Rules:
 
 async def set_rules(log: AsyncLog, rules: Rules, by: str) -> Receipt:
     """Put new rules on record."""
-    if not all(0 <= months <= MOST_MONTHS for months in (rules.keep, rules.erase_after)):
-        raise LogError(f"retention is 0 to {MOST_MONTHS} months, not {rules.keep} and {rules.erase_after}")
-    if rules.erase_after and rules.erase_after < rules.keep:
-        raise LogError(f"texts cannot be kept for {rules.keep} months and be erased after {rules.erase_after}")
+    rules.check()
     begun = opened(facts={"maintenance": "retention rules"})
     await log.append(begun, {})
     facts = {"keep": rules.keep, "erase_after": rules.erase_after, "by": by}
@@ -72,6 +76,7 @@ async def maintain(
     at = clock or now()
     with log.reader() as reader:
         rules = rules or rules_of(reader)
+        rules.check()
         if not rules.erase_after:
             raise LogError("no retention rule says when texts are to be erased; give --erase-after MONTHS")
         last = next(iter(reader.recent(1))).record.time

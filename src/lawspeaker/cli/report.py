@@ -25,9 +25,9 @@ class _Since(click.ParamType[str]):
         else:
             try:
                 then = datetime.fromisoformat(text)
-            except ValueError:
+                then = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
+            except (ValueError, OverflowError):
                 self.fail(f"{text!r} is no time; write 7d, 12h, 30m, 2026-11-01 or 2026-11-01T08:00Z", param, ctx)
-            then = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
         return then.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
