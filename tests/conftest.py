@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 _GUARD = Path(__file__).parent / "guard"
 sys.path.insert(0, str(_GUARD))
@@ -17,6 +18,10 @@ os.environ["NO_COLOR"] = "1"
 os.environ["COLUMNS"] = "120"
 for _name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "LAWSPEAKER_MODEL_KEY", "LAWSPEAKER_HOME"):
     os.environ.pop(_name, None)
+
+# How fast an example runs is a matter for benchmarks/: a busy machine is no failure.
+settings.register_profile("lawspeaker", deadline=None)
+settings.load_profile("lawspeaker")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

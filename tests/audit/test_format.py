@@ -113,7 +113,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), PLAIN, max_size=4))
 def test_canonical_json_is_what_another_encoder_makes_of_it(facts):
     leaf = records.encode(opened(facts=facts))

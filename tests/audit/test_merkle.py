@@ -119,7 +119,7 @@ def leaves_of(size: int) -> list[bytes]:
     return [b"leaf %d" % index for index in range(size)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIZES, st.data())
 def test_random_trees_prove_inclusion_and_refuse_changes(size, data):
     leaves = leaves_of(size)
@@ -142,7 +142,7 @@ def test_random_trees_prove_inclusion_and_refuse_changes(size, data):
         assert not merkle.verify_inclusion(leaf, other, size, proof, root)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SIZES, st.data())
 def test_paths_made_together_are_those_made_one_by_one(size, data):
     tree, _ = grown(leaves_of(size))
@@ -155,7 +155,7 @@ def test_paths_made_together_are_those_made_one_by_one(size, data):
         merkle.inclusions([*indices, size], size, tree.node, bytes.hex)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIZES, st.data())
 def test_random_trees_prove_consistency_and_refuse_changes(size, data):
     leaves = leaves_of(size)

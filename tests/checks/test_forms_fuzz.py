@@ -40,14 +40,14 @@ _PATCH = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_COMMAND)
 def test_commands(text: str) -> None:
     command_module(text)
     findings("terraform", ["public-storage", "open-admin-ingress", "wildcard-action"], text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_PLAIN)
 def test_plans_and_templates(data: object) -> None:
     text = json.dumps({"resource_changes": data, "Resources": data, "Type": "AWS::S3::Bucket"})
@@ -56,7 +56,7 @@ def test_plans_and_templates(data: object) -> None:
     findings("terraform", ["public-storage"], text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_PATCH, st.text("ab\n", max_size=20))
 def test_patches(text: str, original: str) -> None:
     for patch in patches(text):

@@ -187,7 +187,7 @@ SCHEMAS = st.recursive(
 ).filter(lambda schema: isinstance(schema, dict))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SCHEMAS, VALUES)
 def test_the_bounded_validator_says_what_the_library_says(schema: dict[str, Any], value: Any) -> None:
     assert (not JsonSchema(schema).faults(json.dumps(value))) == jsonschema.Draft202012Validator(schema).is_valid(value)

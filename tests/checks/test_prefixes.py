@@ -19,7 +19,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join), min_size=1, max_size=3),
     st.text("abcB *\n", max_size=30),
@@ -62,7 +62,7 @@ def test_of_flags_at_the_beginning_all_alternatives_have_them() -> None:
     assert Beginnings(told).first("and AB") == 4
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text("ae\u0301сѕ你ｆﾊﾞ\u200b 1\u1112\u1161\u11ab", max_size=24))
 def test_what_is_settled_of_a_normal_form_stays(text: str) -> None:
     whole = normalised(text)

@@ -82,7 +82,7 @@ async def _flow(pieces: list[str], window: Window) -> Flowed:
     return await flow(draft(), "m", window, release)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(TEXTS, st.lists(st.integers(0, 1000), max_size=12))
 def test_whatever_the_pieces_what_leaves_is_the_beginning_of_what_is_left(text: str, cuts: list[int]) -> None:
     flowed = asyncio.run(_flow(_pieces(text, cuts), Window(PLAN)))
