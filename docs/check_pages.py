@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
 
-from lawspeaker.checks import injection_rules, personal_types
+from lawspeaker.checks.personal_data import types as personal_types
+from lawspeaker.checks.prompt_injection import rules as injection_rules
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.checks.secret_formats import FORMATS
+from lawspeaker.checks.secrets.formats import FORMATS
 from lawspeaker.checks.terraform.rules import RULES
 from lawspeaker.checks.terraform.verdict import Rule
 from lawspeaker.constitution.load import load

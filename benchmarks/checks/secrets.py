@@ -24,8 +24,8 @@ from random import Random
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from lawspeaker.checks.secret_formats import FORMATS
-from lawspeaker.checks.secrets import find
+from lawspeaker.checks.secrets.formats import FORMATS
+from lawspeaker.checks.secrets.kind import find
 from lawspeaker.statistics import wilson
 
 EACH = 3

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lawspeaker.checks.injection import find as injections
-from lawspeaker.checks.personal_data import find as personal
+from lawspeaker.checks.personal_data.kind import find as personal
+from lawspeaker.checks.prompt_injection.kind import find as injections
 from lawspeaker.statistics import wilson
 
 # The set's names for what our types are; its other types are none of ours.

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawspeaker.checks.guises import guises
-from lawspeaker.checks.payloads import decoded
-from lawspeaker.checks.readings import forms
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.checks.sightings import Places
+from lawspeaker.checks.text.guises import guises
+from lawspeaker.checks.text.payloads import decoded
+from lawspeaker.checks.text.readings import forms
+from lawspeaker.checks.text.sightings import Places
 from lawspeaker.exchange import Exchange, Message, Scope, Text, ToolCall
 from tests.checks.judged import answer, findings
 

@@ -5,10 +5,10 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lawspeaker.checks.patches import patched, patches
 from lawspeaker.checks.terraform.commands import command_module
 from lawspeaker.checks.terraform.plan import plan
 from lawspeaker.checks.terraform.templates import cloudformation
+from lawspeaker.checks.text.patches import patched, patches
 from tests.checks.judged import findings
 
 _COMMAND = st.lists(

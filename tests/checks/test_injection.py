@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from lawspeaker.checks import injection_rules
-from lawspeaker.checks.injection import RULES, find
-from lawspeaker.checks.payloads import decoded
+from lawspeaker.checks.prompt_injection import rules as injection_rules
+from lawspeaker.checks.prompt_injection.kind import RULES, find
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.text.payloads import decoded
 from lawspeaker.constitution.kinds import SettingsError
 from lawspeaker.exchange import Exchange, Message, Text, ToolResult
 from tests.checks.judged import asked

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lawspeaker.checks.json_schema import BeyondBoundsError, JsonSchema
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.shape.json_schema import BeyondBoundsError, JsonSchema
 from lawspeaker.constitution.kinds import SettingsError, needs_of
 from tests.checks.judged import findings
 

@@ -8,8 +8,8 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawspeaker.checks.regex import width
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.text.regex import width
 from lawspeaker.constitution.kinds import UNSTATED, Needs, needs_of, undecided
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawspeaker.checks.normal import mixed_words, normalised
+from lawspeaker.checks.text.normal import mixed_words, normalised
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lawspeaker.checks.patches import patched, patches
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.text.patches import patched, patches
 from lawspeaker.exchange import Exchange, Message, Part, Text, ToolCall
 from lawspeaker.finding import Outcome, combine
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lawspeaker.checks.fences import fenced
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.text.fences import fenced
 from lawspeaker.constitution.kinds import SettingsError
 from lawspeaker.finding import combine
 from tests.checks.judged import findings

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from lawspeaker.checks import personal_types
-from lawspeaker.checks.national_ids import NATIONAL_IDS
-from lawspeaker.checks.personal_data import TYPES
+from lawspeaker.checks.personal_data import types as personal_types
+from lawspeaker.checks.personal_data.kind import TYPES
+from lawspeaker.checks.personal_data.national_ids import NATIONAL_IDS
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.constitution.kinds import SettingsError, Undecided, needs_of
 from lawspeaker.exchange import Text, ToolCall

@@ -5,11 +5,11 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lawspeaker.checks import personal_data
-from lawspeaker.checks.normal import normalised, settled
-from lawspeaker.checks.prefixes import Beginnings, before_matches, begun
+from lawspeaker.checks.personal_data import kind as personal_data
 from lawspeaker.checks.registry import KINDS
-from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT
+from lawspeaker.checks.secrets.formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT
+from lawspeaker.checks.text.normal import normalised, settled
+from lawspeaker.checks.text.prefixes import Beginnings, before_matches, begun
 from lawspeaker.constitution.kinds import UNSTATED, undecided
 from tests.constitution.sample_law import WordCheck
 

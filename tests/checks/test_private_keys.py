@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lawspeaker.checks.secrets import find
+from lawspeaker.checks.secrets.kind import find
 from tests.checks.judged import findings
 
 LINE = "aB3dE5fG7hJ9kL2mN4pQ6rS8tU1vW0xY" * 2

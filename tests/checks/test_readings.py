@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from lawspeaker.checks.readings import decoded
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.text.readings import decoded
 from lawspeaker.exchange import Scope, Text, ToolCall
 from lawspeaker.finding import Finding
 from tests.checks.judged import answer

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from lawspeaker.checks.regex import PatternSet
-from lawspeaker.checks.secret_formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT
-from lawspeaker.checks.secrets import entropy, find, is_placeholder, shown
+from lawspeaker.checks.secrets.formats import FORMATS, KEY_CONTEXT, PASSWORD_CONTEXT
+from lawspeaker.checks.secrets.kind import entropy, find, is_placeholder, shown
+from lawspeaker.checks.text.regex import PatternSet
 from tests.checks.judged import findings
 
 SOURCES = [*(format.pattern for format in FORMATS), *PASSWORD_CONTEXT, *KEY_CONTEXT]

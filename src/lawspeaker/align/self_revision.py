@@ -20,7 +20,7 @@ from lawspeaker.align.hygiene import why_filtered
 from lawspeaker.align.recipe import Recipe
 from lawspeaker.align.reuse import asked
 from lawspeaker.checks.assess import assess
-from lawspeaker.checks.task import UNFINISHED
+from lawspeaker.checks.processes.task import UNFINISHED
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.deliberation import critique as critiques
 from lawspeaker.deliberation import revision as revisions

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import msgspec
 
 from lawspeaker.checks.judge import CHECK, Judge
+from lawspeaker.checks.processes.task import OUT_OF_SCOPE, Findings, task
+from lawspeaker.checks.processes.workers import LATE
 from lawspeaker.checks.run import run
-from lawspeaker.checks.task import OUT_OF_SCOPE, Findings, task
-from lawspeaker.checks.workers import LATE
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange

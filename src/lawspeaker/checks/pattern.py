@@ -11,14 +11,14 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.fences import fenced
-from lawspeaker.checks.guises import guises
-from lawspeaker.checks.prefixes import Beginnings, begun
-from lawspeaker.checks.readings import Reading
-from lawspeaker.checks.regex import PatternSet, compiled, width
 from lawspeaker.checks.settings import fields, flag, missing, sentence, strings
-from lawspeaker.checks.sightings import Places, Sighting, findings
-from lawspeaker.checks.undecided import undecided_in
+from lawspeaker.checks.text.fences import fenced
+from lawspeaker.checks.text.guises import guises
+from lawspeaker.checks.text.prefixes import Beginnings, begun
+from lawspeaker.checks.text.readings import Reading
+from lawspeaker.checks.text.regex import PatternSet, compiled, width
+from lawspeaker.checks.text.sightings import Places, Sighting, findings
+from lawspeaker.checks.text.undecided import undecided_in
 from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding

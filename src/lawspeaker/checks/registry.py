@@ -11,12 +11,12 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
 
-from lawspeaker.checks.injection import InjectionKind
 from lawspeaker.checks.judge import JudgeKind
 from lawspeaker.checks.pattern import PatternKind
-from lawspeaker.checks.personal_data import PersonalDataKind
-from lawspeaker.checks.secrets import SecretsKind
-from lawspeaker.checks.shape import ShapeKind
+from lawspeaker.checks.personal_data.kind import PersonalDataKind
+from lawspeaker.checks.prompt_injection.kind import InjectionKind
+from lawspeaker.checks.secrets.kind import SecretsKind
+from lawspeaker.checks.shape.kind import ShapeKind
 from lawspeaker.checks.terraform.kind import TerraformKind
 from lawspeaker.constitution.kinds import CheckKind
 from lawspeaker.errors import InputError, boundary

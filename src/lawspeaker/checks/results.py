@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.task import UNFINISHED, Findings, Task
+from lawspeaker.checks.processes.task import UNFINISHED, Findings, Task
 from lawspeaker.exchange import Exchange, Scope
 
 Key = tuple[bytes, str, str, frozenset[Scope]]

@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from lawspeaker.checks import threads
+from lawspeaker.checks.processes import threads
+from lawspeaker.checks.processes.task import Findings, Task, unfinished
+from lawspeaker.checks.processes.workers import LATE, WORKERS
 from lawspeaker.checks.registry import KINDS, is_installed
 from lawspeaker.checks.results import Results, content, key
-from lawspeaker.checks.task import Findings, Task, unfinished
-from lawspeaker.checks.workers import LATE, WORKERS
 from lawspeaker.exchange import Exchange
 
 # Characters of an exchange up to which light checks run where they are: a few milliseconds at most.

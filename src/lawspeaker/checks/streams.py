@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from lawspeaker.checks.judge import Judge
-from lawspeaker.checks.task import Task, task
+from lawspeaker.checks.processes.task import Task, task
 from lawspeaker.constitution.kinds import Check, Needs, Undecided, needs_of, undecided
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.errors import boundary

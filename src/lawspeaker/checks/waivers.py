@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from lawspeaker.checks.assess import assess
-from lawspeaker.checks.task import Findings
+from lawspeaker.checks.processes.task import Findings
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding, by_principle

@@ -7,7 +7,7 @@ breaks it.
 import asyncio
 import json
 
-from lawspeaker.checks.json_schema import BeyondBoundsError, JsonSchema
+from lawspeaker.checks.shape.json_schema import BeyondBoundsError, JsonSchema
 from lawspeaker.constitution.kinds import SettingsError
 from lawspeaker.models.base import Form
 

@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from lawspeaker.checks.prefixes import before_matches
-from lawspeaker.checks.readings import forms
 from lawspeaker.checks.streams import StreamPlan
+from lawspeaker.checks.text.prefixes import before_matches
+from lawspeaker.checks.text.readings import forms
 from lawspeaker.constitution.schema import Principle
 from lawspeaker.deliberation.redaction import cut
 from lawspeaker.errors import ModelError

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lawspeaker.checks.secret_formats import IDEMPOTENCY
-from lawspeaker.checks.secrets import find, is_elided, shown
+from lawspeaker.checks.secrets.formats import IDEMPOTENCY
+from lawspeaker.checks.secrets.kind import find, is_elided, shown
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
 from lawspeaker.checks.terraform.syntax import Call, Choice, Expression, Items, Literal, Pairs, Template
 from lawspeaker.checks.terraform.values import document

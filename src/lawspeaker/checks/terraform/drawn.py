@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.readings import Reading
 from lawspeaker.checks.terraform.module import Module, Place, Resource
 from lawspeaker.checks.terraform.values import Unknown, Value, leaves
+from lawspeaker.checks.text.readings import Reading
 
 UNSAID: Final = Unknown("what is not said here")
 

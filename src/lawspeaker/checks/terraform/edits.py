@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.patches import Patch, patched, patches
-from lawspeaker.checks.readings import decoded, escaped
+from lawspeaker.checks.text.patches import Patch, patched, patches
+from lawspeaker.checks.text.readings import decoded, escaped
 from lawspeaker.exchange import Exchange, Scope, Segment, Text, ToolCall
 
 _ENDINGS: Final = (".tf", ".tofu")

@@ -7,7 +7,7 @@ DynamoDB, all of Google Cloud, Azure's disks) is upheld by being itself, unless 
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
-from lawspeaker.checks.secrets import shown
+from lawspeaker.checks.secrets.kind import shown
 from lawspeaker.checks.terraform.module import Body, Module, Resource
 from lawspeaker.checks.terraform.values import Unknown, Value, document, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, upheld, violated

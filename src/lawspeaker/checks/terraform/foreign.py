@@ -9,15 +9,15 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.fences import fenced
-from lawspeaker.checks.readings import Reading, escaped, readings
-from lawspeaker.checks.regex import PatternSet
 from lawspeaker.checks.terraform.command_line import BEYOND
 from lawspeaker.checks.terraform.commands import command_module
 from lawspeaker.checks.terraform.drawn import Drawn, Reader
 from lawspeaker.checks.terraform.kubernetes import kubernetes
 from lawspeaker.checks.terraform.plan import plan
 from lawspeaker.checks.terraform.templates import cloudformation
+from lawspeaker.checks.text.fences import fenced
+from lawspeaker.checks.text.readings import Reading, escaped, readings
+from lawspeaker.checks.text.regex import PatternSet
 from lawspeaker.exchange import Segment
 from lawspeaker.finding import Span
 

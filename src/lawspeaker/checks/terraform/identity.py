@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lawspeaker.checks.secrets import shown
+from lawspeaker.checks.secrets.kind import shown
 from lawspeaker.checks.terraform.module import Body, Module, Resource
 from lawspeaker.checks.terraform.policy import DOCUMENT, Statement, of_document, statements
 from lawspeaker.checks.terraform.values import Unknown, Value, leaves, targets_of

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.secrets import shown
+from lawspeaker.checks.secrets.kind import shown
 from lawspeaker.checks.settings import missing, strings
 from lawspeaker.checks.terraform import called
 from lawspeaker.checks.terraform.drawn import Drawn

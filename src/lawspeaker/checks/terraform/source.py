@@ -15,14 +15,14 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.fences import fenced
-from lawspeaker.checks.readings import Reading, decoded, escaped
 from lawspeaker.checks.terraform.drawn import Drawn
 from lawspeaker.checks.terraform.edits import edited, is_patch
 from lawspeaker.checks.terraform.foreign import DIFF, JSON, Foreign, foreign, ordered
 from lawspeaker.checks.terraform.local import Folder, called_by, roots
 from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, HEADER_WORDS, parse
 from lawspeaker.checks.terraform.values import DISGUISE
+from lawspeaker.checks.text.fences import fenced
+from lawspeaker.checks.text.readings import Reading, decoded, escaped
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import span_of
 

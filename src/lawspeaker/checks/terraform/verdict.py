@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from lawspeaker.checks.secrets import shown
+from lawspeaker.checks.secrets.kind import shown
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
 from lawspeaker.checks.terraform.values import Unknown
 

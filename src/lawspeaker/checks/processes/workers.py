@@ -22,8 +22,8 @@ from multiprocessing.connection import Connection
 from socket import socketpair
 from typing import Final
 
-from lawspeaker.checks import worker
-from lawspeaker.checks.task import Findings, Job, unfinished, validated
+from lawspeaker.checks.processes import worker
+from lawspeaker.checks.processes.task import Findings, Job, unfinished, validated
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
 from lawspeaker.finding import Finding, Span

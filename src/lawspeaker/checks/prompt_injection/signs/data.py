@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lawspeaker.checks.injection_signs.sign import Sign
+from lawspeaker.checks.prompt_injection.signs.sign import Sign
 
 _RULE: Final = "data-instruction"
 _MODELS: Final = r"ai|llm|language model|chat ?bot|gpt|assistant|agent"

@@ -20,9 +20,9 @@ from typing import Any, Final
 
 import msgspec
 
-from lawspeaker.checks.normal import Normal, Pieces, normalised
-from lawspeaker.checks.payloads import decoded as decoded_codes
-from lawspeaker.checks.payloads import tagged
+from lawspeaker.checks.text.normal import Normal, Pieces, normalised
+from lawspeaker.checks.text.payloads import decoded as decoded_codes
+from lawspeaker.checks.text.payloads import tagged
 from lawspeaker.exchange import Segment
 from lawspeaker.finding import Span, span_of
 

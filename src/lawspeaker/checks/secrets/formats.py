@@ -9,7 +9,7 @@ read in `private_keys`.
 import re
 from typing import Final, NamedTuple
 
-from lawspeaker.checks.private_keys import BEGIN
+from lawspeaker.checks.secrets.private_keys import BEGIN
 
 
 class Format(NamedTuple):

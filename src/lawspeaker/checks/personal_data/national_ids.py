@@ -7,7 +7,7 @@ says what it is, within `REACH` characters. Patterns are RE2; the check gets the
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from lawspeaker.checks import checksums as sums
+from lawspeaker.checks.personal_data import checksums as sums
 
 REACH: Final = 40
 

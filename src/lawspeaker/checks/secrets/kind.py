@@ -16,11 +16,7 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.prefixes import Beginnings, before_matches, begun
-from lawspeaker.checks.private_keys import is_bounded, key_end
-from lawspeaker.checks.readings import Reading
-from lawspeaker.checks.regex import PatternSet, compiled
-from lawspeaker.checks.secret_formats import (
+from lawspeaker.checks.secrets.formats import (
     BEFORE_IDEMPOTENT,
     ENV_NAME,
     FORMATS,
@@ -29,9 +25,13 @@ from lawspeaker.checks.secret_formats import (
     PRIVATE_KEY,
     Format,
 )
+from lawspeaker.checks.secrets.private_keys import is_bounded, key_end
 from lawspeaker.checks.settings import fields, strings
-from lawspeaker.checks.sightings import Sighting, findings
-from lawspeaker.checks.undecided import undecided_in
+from lawspeaker.checks.text.prefixes import Beginnings, before_matches, begun
+from lawspeaker.checks.text.readings import Reading
+from lawspeaker.checks.text.regex import PatternSet, compiled
+from lawspeaker.checks.text.sightings import Sighting, findings
+from lawspeaker.checks.text.undecided import undecided_in
 from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding

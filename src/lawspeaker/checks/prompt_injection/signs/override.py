@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lawspeaker.checks.injection_signs.sign import ASIDE, EARLIER, ORDERS, SAID, SPEAK, Sign
+from lawspeaker.checks.prompt_injection.signs.sign import ASIDE, EARLIER, ORDERS, SAID, SPEAK, Sign
 
 _RULE: Final = "override"
 _ALL: Final = (

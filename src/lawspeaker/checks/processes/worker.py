@@ -1,6 +1,6 @@
 """The process in which heavy checks run, so that they can be ended. `workers` starts it; nothing else should.
 
-    python -P -m lawspeaker.checks.worker SOCKET SECONDS MEGABYTES
+    python -P -m lawspeaker.checks.processes.worker SOCKET SECONDS MEGABYTES
 
 SOCKET is the number of an open connection. An order on it is an exchange and the jobs to do; each is answered by its
 findings, or by a reason why there are none, and with whether this process should be used again. The system ends it when
@@ -19,8 +19,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from lawspeaker.checks.processes.task import Findings, Job, examined
 from lawspeaker.checks.registry import KINDS, extended
-from lawspeaker.checks.task import Findings, Job, examined
 from lawspeaker.constitution.kinds import Check
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange

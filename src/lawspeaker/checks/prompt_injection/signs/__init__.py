@@ -6,8 +6,8 @@ that is not theirs, change who the model is, ask for what it was told to keep, o
 
 from typing import Final
 
-from lawspeaker.checks.injection_signs import data, extraction, languages, obfuscation, override, persona, roles
-from lawspeaker.checks.injection_signs.sign import Sign
+from lawspeaker.checks.prompt_injection.signs import data, extraction, languages, obfuscation, override, persona, roles
+from lawspeaker.checks.prompt_injection.signs.sign import Sign
 
 SIGNS: Final[tuple[Sign, ...]] = (
     *roles.SIGNS,

@@ -18,8 +18,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.validators import extend
 
-from lawspeaker.checks.regex import compiled, encodable
 from lawspeaker.checks.settings import Path
+from lawspeaker.checks.text.regex import compiled, encodable
 from lawspeaker.constitution.kinds import SettingsError
 
 MOST_FAULTS: Final = 20

@@ -12,7 +12,7 @@ import unicodedata
 from string import ascii_letters
 from typing import Final, NamedTuple
 
-from lawspeaker.checks.payloads import shifted
+from lawspeaker.checks.text.payloads import shifted
 
 _PHRASE: Final = re.compile(r"(\(\?i\))?(?:\\b)?([^\W\d_]+(?:[ '’-][^\W\d_]+)*)(?:\\b)?")
 _LEAST: Final = 6

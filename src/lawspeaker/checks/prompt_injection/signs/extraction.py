@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lawspeaker.checks.injection_signs.sign import SECRET, STOP, TOLD, Sign
+from lawspeaker.checks.prompt_injection.signs.sign import SECRET, STOP, TOLD, Sign
 
 _RULE: Final = "extraction"
 _GIVE: Final = (

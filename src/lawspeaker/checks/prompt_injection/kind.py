@@ -2,7 +2,7 @@
 
 Structure goes first: marks of roles that the writer does not have, words that only a machine can see, letters of
 another script, encoded instructions; then the words themselves. All is read in its normal form and decoded. The signs
-are in `injection_signs`; places are exact, and a match is never repeated. Only what others say is read, requests and
+are in `signs`; places are exact, and a match is never repeated. Only what others say is read, requests and
 results of tools: a model's own answer may quote an attack.
 
 What is not covered: requests that are harmful without any of these signs, such as a plain question for something that
@@ -17,15 +17,15 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks import injection_rules
-from lawspeaker.checks.injection_signs import SIGNS
-from lawspeaker.checks.injection_signs.sign import Sign
-from lawspeaker.checks.normal import Pieces, mixed_words
-from lawspeaker.checks.payloads import shifted
-from lawspeaker.checks.readings import Form, Reading, forms
-from lawspeaker.checks.regex import PatternSet
+from lawspeaker.checks.prompt_injection import rules as injection_rules
+from lawspeaker.checks.prompt_injection.signs import SIGNS
+from lawspeaker.checks.prompt_injection.signs.sign import Sign
 from lawspeaker.checks.settings import fields, missing, strings
-from lawspeaker.checks.sightings import Sighting, findings
+from lawspeaker.checks.text.normal import Pieces, mixed_words
+from lawspeaker.checks.text.payloads import shifted
+from lawspeaker.checks.text.readings import Form, Reading, forms
+from lawspeaker.checks.text.regex import PatternSet
+from lawspeaker.checks.text.sightings import Sighting, findings
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.confusables import LATIN_OF
+from lawspeaker.checks.text.confusables import LATIN_OF
 
 # Not drawn, or drawn only as an effect on others.
 INVISIBLE: Final = (

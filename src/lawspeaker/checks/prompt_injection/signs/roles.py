@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lawspeaker.checks.injection_signs.sign import Sign
+from lawspeaker.checks.prompt_injection.signs.sign import Sign
 
 _RULE: Final = "role-marker"
 _AUTHORITY: Final = r"system|sys|admin(?:istrator)?|root|developer|override|maintenance|diagnostic|debug|god"

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from lawspeaker.checks.normal import settled
-from lawspeaker.checks.prefixes import Beginnings
-from lawspeaker.checks.readings import Form, forms
+from lawspeaker.checks.text.normal import settled
+from lawspeaker.checks.text.prefixes import Beginnings
+from lawspeaker.checks.text.readings import Form, forms
 
 # The beginnings of what `payloads` decodes; a little more than that is no harm.
 _CODES: Final = Beginnings(

@@ -6,7 +6,7 @@ count in either order, since languages differ in it; a password counts where som
 
 from typing import Final
 
-from lawspeaker.checks.injection_signs.sign import Sign
+from lawspeaker.checks.prompt_injection.signs.sign import Sign
 
 # Romance, Germanic, Slavic and other languages with spaces: stems, as verbs and nouns are inflected.
 _ASIDE: Final = (

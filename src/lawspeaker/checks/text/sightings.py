@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from lawspeaker.checks.readings import Reading, readings
+from lawspeaker.checks.text.readings import Reading, readings
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import Finding, span_of
 

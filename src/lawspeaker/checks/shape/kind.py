@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
-from lawspeaker.checks.json_schema import BeyondBoundsError, JsonSchema
-from lawspeaker.checks.normal import mixed_words
-from lawspeaker.checks.readings import Reading, readings
 from lawspeaker.checks.settings import count, fields
+from lawspeaker.checks.shape.json_schema import BeyondBoundsError, JsonSchema
+from lawspeaker.checks.text.normal import mixed_words
+from lawspeaker.checks.text.readings import Reading, readings
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import Finding, span_of

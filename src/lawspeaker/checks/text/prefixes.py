@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import re2
 
-from lawspeaker.checks.regex import encodable, quiet
+from lawspeaker.checks.text.regex import encodable, quiet
 
 _MEMORY: Final = 64 << 20
 # One sign, one class, or one escape; a quoted text is taken apart by the parser.

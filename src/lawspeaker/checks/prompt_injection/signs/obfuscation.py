@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lawspeaker.checks.injection_signs.sign import SPEAK, Sign
+from lawspeaker.checks.prompt_injection.signs.sign import SPEAK, Sign
 
 _RULE: Final = "obfuscation"
 _PART: Final = r"[A-Za-z]|part \w+|piece \w+|string \w+|first(?: part)?|second(?: part)?"

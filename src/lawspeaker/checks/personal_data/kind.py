@@ -15,15 +15,16 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from lawspeaker.checks import checksums, personal_types, postal
-from lawspeaker.checks.national_ids import NATIONAL_IDS, REACH
-from lawspeaker.checks.personal_formats import ADDRESSES, CARD, EMAIL, IBAN, PHONES
-from lawspeaker.checks.prefixes import Beginnings, before_matches, begun
-from lawspeaker.checks.readings import Reading
-from lawspeaker.checks.regex import PatternSet, compiled
+from lawspeaker.checks.personal_data import checksums, postal
+from lawspeaker.checks.personal_data import types as personal_types
+from lawspeaker.checks.personal_data.formats import ADDRESSES, CARD, EMAIL, IBAN, PHONES
+from lawspeaker.checks.personal_data.national_ids import NATIONAL_IDS, REACH
 from lawspeaker.checks.settings import fields, missing, strings
-from lawspeaker.checks.sightings import Sighting, findings
-from lawspeaker.checks.undecided import undecided_in
+from lawspeaker.checks.text.prefixes import Beginnings, before_matches, begun
+from lawspeaker.checks.text.readings import Reading
+from lawspeaker.checks.text.regex import PatternSet, compiled
+from lawspeaker.checks.text.sightings import Sighting, findings
+from lawspeaker.checks.text.undecided import undecided_in
 from lawspeaker.constitution.kinds import Check, Needs, SettingsError
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding

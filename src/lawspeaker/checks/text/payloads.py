@@ -17,8 +17,8 @@ from string import ascii_letters, ascii_lowercase
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from lawspeaker.checks.normal import Normal, Pieces
-from lawspeaker.checks.regex import PatternSet
+from lawspeaker.checks.text.normal import Normal, Pieces
+from lawspeaker.checks.text.regex import PatternSet
 
 # A run of base64, over the lines of a text that was wrapped too. Nearly every text in base64 has letters of both cases.
 _BASE64: Final = re.compile(
