@@ -24,7 +24,7 @@ _TOKENIZER_SAMPLES: Final = 20_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recipes.nano", description=__doc__)
-    parser.add_argument("--samples", type=int, nargs=2, default=SAMPLES, help="conversations of the two courses")
+    parser.add_argument("--samples", type=int, nargs=3, default=SAMPLES, help="conversations of the three courses")
     parser.add_argument(
         "--stop-after", type=float, default=0.0, metavar="SECONDS", help="train no longer than this now"
     )

@@ -34,13 +34,15 @@ not trained for it answers with what it can do.
 
 ## How it was made
 
-- Corpus: {samples:,} conversations of seed {seed} in two courses (`recipes/nano/corpus.py`), SHA-256
+- Corpus: {samples:,} conversations of seed {seed} in three courses (`recipes/nano/corpus.py`), SHA-256
   `{digest}`.
   Names are drawn afresh for nearly every sample, from a space too large to learn by heart.
-- Recipe: commit `{commit}`, `python -m recipes.nano`, one CPU core.
+- Recipe: commit `{commit}`, `python -m recipes.nano`; the first two courses on one CPU core, the third on two that
+  other work shared.
 - Files: `{model}` (`weights/DIGEST.txt`).
-- The run was stopped and resumed once, at three fifths: the second course and the end of the learning rate were settled
-  then, and what had been trained until then is what the recipe trains.
+- The run was stopped twice and resumed: at three fifths of the first two courses, when the second course and the fall
+  of the learning rate were settled, and at their end, when the third was added. What had been trained until then is
+  what the recipe trains.
 
 ## Figures
 

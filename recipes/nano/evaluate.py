@@ -135,18 +135,33 @@ class Evaluation:
             principle = sorted(BREAKABLE)[number % len(BREAKABLE)]
             plan = self._plan(principle, broken=True, near=True)
             worse, better = plan.page().answer, plan.fixed(principle).page().answer
-            odds = []
-            for a, b in ((better, worse), (worse, better)):
-                prompt = tasks.comparison_prompt(self.law.exact[principle], plan.request, a, b)
-                messages = [Message(_ROLES[role], (Text(text),)) for role, text in prompt]
-                choice = await self.nano.choose(messages, ("(A)", "(B)"))
-                odds.append(choice[0] if choice else 0.5)
+            odds = await self._odds(principle, plan.request, better, worse)
             self.tally.add("comparison: right over both orders", odds[0] > odds[1])
             self.tally.add("comparison: the order alone turns it", (odds[0] > 0.5) == (odds[1] > 0.5))
             self.tally.add("comparison: right, one order", odds[0] > 0.5)
             self.tally.add("comparison: right, one order", odds[1] < 0.5)
             self.tally.add("comparison: says A (half is right: the order is balanced)", odds[0] > 0.5)
             self.tally.add("comparison: says A (half is right: the order is balanced)", odds[1] > 0.5)
+
+    async def ties(self) -> None:
+        """Two answers that both uphold the principle, in both orders: which of them stands first must not matter."""
+        for number in range(self.requests // 5):
+            principle = sorted(BREAKABLE)[number % len(BREAKABLE)]
+            plan = self._plan(principle, broken=False, near=True)
+            other = plan.again(self.rng, BREAKABLE - {principle})
+            for odds in await self._odds(principle, plan.request, plan.page().answer, other.page().answer):
+                self.tally.add("comparison: two that uphold it, says A", odds > 0.5)
+                self.tally.add("comparison: two that uphold it, surer than 0.8 of either", not 0.2 <= odds <= 0.8)
+
+    async def _odds(self, principle: str, request: str, one: str, other: str) -> list[float]:
+        """How likely nano says (A) with `one` first, then with `other` first."""
+        odds = []
+        for a, b in ((one, other), (other, one)):
+            prompt = tasks.comparison_prompt(self.law.exact[principle], request, a, b)
+            messages = [Message(_ROLES[role], (Text(text),)) for role, text in prompt]
+            choice = await self.nano.choose(messages, ("(A)", "(B)"))
+            odds.append(choice[0] if choice else 0.5)
+        return odds
 
     async def principled(self) -> None:
         """The same requests with and without a closing system line that names the principles."""
@@ -186,6 +201,7 @@ async def _all(evaluation: Evaluation) -> None:
     await evaluation.critiques()
     await evaluation.revisions()
     await evaluation.comparisons()
+    await evaluation.ties()
     await evaluation.principled()
     await evaluation.others()
 

@@ -53,6 +53,15 @@ class Sample:
     reply: str
 
 
+@dataclass(frozen=True)
+class Course:
+    """A part of the corpus: how often each kind comes, principles that come twice as often, the share of ties."""
+
+    shares: Mapping[str, int]
+    twice: tuple[str, ...] = ()
+    ties: float = 0.0
+
+
 def draw_plan(rng: Random, breaks: frozenset[str] = BREAKABLE, families: Sequence[str] = tuple(FAMILIES)) -> Plan:
     """A request out of one of `families`, now and then for two of them at once, and an answer to it."""
     shares = [_SHARES.get(family, _SHARE) for family in families]
@@ -113,8 +122,8 @@ def _following(rng: Random, plan: Plan) -> Sample | None:
     return Sample("answer", prompt, replace(plan, tags=tags).page().answer)
 
 
-def critique(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
-    plan, principle = _plan_for(rng, breaks, broken=rng.random() < 0.55)
+def critique(rng: Random, law: Law, breaks: frozenset[str], course: Course) -> Sample:
+    plan, principle = _plan_for(rng, breaks, course, broken=rng.random() < 0.55)
     page = plan.page()
     if rng.random() < 0.14:
         wording, reply = law.other(rng), NOTHING
@@ -139,8 +148,8 @@ def critique_prompt(wording: Wording, request: str, answer: str) -> tuple[tuple[
     return _pairs(filled)
 
 
-def revision(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
-    plan, principle = _plan_for(rng, breaks, broken=True)
+def revision(rng: Random, law: Law, breaks: frozenset[str], course: Course) -> Sample:
+    plan, principle = _plan_for(rng, breaks, course, broken=True)
     page = plan.page()
     if not page.flags or rng.random() < 0.03:  # nothing to mend: the answer as it is
         principle = rng.choice(sorted(BREAKABLE - {flag.principle for flag in page.flags}))
@@ -166,12 +175,14 @@ def revision_prompt(wording: Wording, request: str, answer: str, account: str) -
     return _pairs(filled)
 
 
-def comparison(rng: Random, law: Law, breaks: frozenset[str]) -> Sample:
-    plan, principle = _plan_for(rng, breaks, broken=True)
+def comparison(rng: Random, law: Law, breaks: frozenset[str], course: Course) -> Sample:
+    plan, principle = _plan_for(rng, breaks, course, broken=True)
     better, worse = plan.fixed(principle), plan
     if rng.random() < 0.4:  # another answer to the same request, which may differ in more than the principle
         other = plan.again(rng, breaks - {principle})
         better = other if not _breaks(other.page(), principle) else better
+    if course.ties and rng.random() < course.ties:  # neither breaks it: only a coin can decide
+        worse = plan.again(rng, breaks - {principle})
     first = rng.random() < 0.5
     pages = [(better if first else worse).page().answer, (worse if first else better).page().answer]
     wording = law.known(rng, principle)
@@ -191,12 +202,12 @@ def _breaks(page: Page, principle: str) -> bool:
     return any(flag.principle == principle for flag in page.flags)
 
 
-def _plan_for(rng: Random, breaks: frozenset[str], *, broken: bool) -> tuple[Plan, str]:
+def _plan_for(rng: Random, breaks: frozenset[str], course: Course, *, broken: bool) -> tuple[Plan, str]:
     """A plan and a principle that it breaks, or not, if a few draws find one.
 
     The principle is drawn first: most are broken by few families, and all are judged as well as the commonest.
     """
-    principle = rng.choice(sorted(BREAKABLE))
+    principle = rng.choice([*sorted(BREAKABLE), *course.twice])
     families = [family for family, own in BREAKS.items() if principle in own]
     if not broken and rng.random() < 0.15:
         families = list(FAMILIES)

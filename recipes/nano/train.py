@@ -2,7 +2,8 @@
 
 `out/checkpoint.pt` is written every two minutes and at the end; the same call goes on from it. `out/loss.jsonl` has
 the loss. The number of samples is the budget. The learning rate rises for a moment, stays, falls from 55 % of the first
-course on, and from about the end of that course more slowly, to nothing at the end of the second.
+course on, and from about the end of that course more slowly, to nothing at the end of the second. For the third course
+it rises again, less, and falls evenly: what one fall has settled is a better start than new weights.
 """
 
 import json
@@ -22,18 +23,19 @@ from .batches import Row
 from .model import Network, Shape, loss
 from .muon import Muon
 
-SAMPLES: Final = (108_000, 40_000)
-"""Conversations of the two courses; see `corpus.py`."""
+SAMPLES: Final = (108_000, 40_000, 180_000)
+"""Conversations of the three courses; see `corpus.py`."""
 _SAVE_SECONDS: Final = 120.0
 _WARMUP: Final = 60
 _FALL: Final = 0.45
 _SLOW: Final = 0.29  # of the highest rate: where the slow fall stands at the end of the first course
+_AGAIN: Final = 0.5  # of the highest rate: where the third course begins
 _LEARNT: Final = 0.5  # of the first course: from here on copying is learnt
 _MATRIX_RATE: Final = 0.012
 _OTHER_RATE: Final = 3e-3
 
 
-def train(tokenizer: Tokenizer, out: Path, samples: tuple[int, int] = SAMPLES, stop_after: float = 0.0) -> Network:
+def train(tokenizer: Tokenizer, out: Path, samples: tuple[int, int, int] = SAMPLES, stop_after: float = 0.0) -> Network:
     """Train to the end of the budget, or for `stop_after` seconds where that is not 0."""
     torch.manual_seed(corpus.TRAIN_SEED)
     torch.set_num_threads(int(os.environ.get("NANO_THREADS", "2")))
@@ -42,25 +44,28 @@ def train(tokenizer: Tokenizer, out: Path, samples: tuple[int, int] = SAMPLES, s
     seed = corpus.TRAIN_SEED
     all_rows = batches.rows(tokenizer, seed, samples[0]) + batches.rehearsals(tokenizer, seed)
     plan = batches.order(all_rows, seed)
-    first, known = len(plan), len(all_rows)
-    all_rows += batches.rows(tokenizer, seed, samples[1], start=samples[0], course=1)
-    later = batches.order(all_rows[known:], seed + 1)
-    plan += [(length, tuple(number + known for number in numbers)) for length, numbers in later]
+    ends = [len(plan)]
+    for course in (1, 2):
+        known = len(all_rows)
+        all_rows += batches.rows(tokenizer, seed, samples[course], start=sum(samples[:course]), course=course)
+        later = batches.order(all_rows[known:], seed + course)
+        plan += [(length, tuple(number + known for number in numbers)) for length, numbers in later]
+        ends.append(len(plan))
     optimizers = _optimizers(network)
     start = _resume(out, network, optimizers, len(plan))
     print(f"{sum(samples):,} conversations, {len(plan):,} steps, from step {start:,}", flush=True)
-    _run(network, optimizers, (tokenizer, all_rows, plan, start, first), out, stop_after)
+    _run(network, optimizers, (tokenizer, all_rows, plan, start, ends), out, stop_after)
     return network
 
 
 def _run(
     network: Network,
     optimizers: list[torch.optim.Optimizer],
-    work: tuple[Tokenizer, list[Row], list[tuple[int, tuple[int, ...]]], int, int],
+    work: tuple[Tokenizer, list[Row], list[tuple[int, tuple[int, ...]]], int, list[int]],
     out: Path,
     stop_after: float,
 ) -> None:
-    tokenizer, all_rows, plan, start, first = work
+    tokenizer, all_rows, plan, start, ends = work
     compiled = torch.compile(lambda tokens, weights: loss(network, tokens, weights), dynamic=True)
     began = saved = time.monotonic()
     recent, step = 0.0, start
@@ -69,8 +74,8 @@ def _run(
         task = progress.add_task("training", total=len(plan), completed=start)
         for step in range(start, len(plan)):
             length, numbers = plan[step]
-            one = batches.batch(tokenizer, all_rows, length, numbers, step > _LEARNT * first)
-            _rates(optimizers, step, first, len(plan))
+            one = batches.batch(tokenizer, all_rows, length, numbers, step > _LEARNT * ends[0])
+            _rates(optimizers, step, ends)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 value = compiled(torch.from_numpy(one.tokens), torch.from_numpy(one.weights))
             value.backward()  # type: ignore[no-untyped-call]
@@ -103,9 +108,13 @@ def _optimizers(network: Network) -> list[torch.optim.Optimizer]:
     ]
 
 
-def _rates(optimizers: list[torch.optim.Optimizer], step: int, first: int, steps: int) -> None:
-    fall = max((first - step) / (first * _FALL), _SLOW * (steps - step) / (steps - first))
-    share = min(1.0, (step + 1) / _WARMUP, fall)
+def _rates(optimizers: list[torch.optim.Optimizer], step: int, ends: list[int]) -> None:
+    first, second, third = ends
+    if step < second:
+        fall = max((first - step) / (first * _FALL), _SLOW * (second - step) / (second - first))
+        share = min(1.0, (step + 1) / _WARMUP, fall)
+    else:
+        share = _AGAIN * min((step + 1 - second) / _WARMUP, (third - step) / (third - second))
     for optimizer, rate in zip(optimizers, (_MATRIX_RATE, _OTHER_RATE), strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate * share

@@ -1,5 +1,6 @@
 """The corpus: its flags against the reader, its switches, its independence of order."""
 
+import re
 from itertools import islice
 from random import Random
 
@@ -61,7 +62,26 @@ def test_a_sample_depends_on_its_seed_and_index_only() -> None:
     assert first[30:] == list(islice(corpus.stream(9, 30), 10))
     assert first[7] == corpus.sample(9, 7, law)
     assert first != list(islice(corpus.stream(8), 40))
-    assert corpus.digest(9, (20, 5)) == corpus.digest(9, (20, 5)) != corpus.digest(8, (20, 5))
+    assert corpus.digest(9, (20, 5, 5)) == corpus.digest(9, (20, 5, 5)) != corpus.digest(8, (20, 5, 5))
+
+
+def test_a_tie_is_told_only_in_the_course_that_has_ties() -> None:
+    """There a comparison of two answers that both uphold the principle is as often (A) as (B)."""
+
+    def ties(course: int) -> list[str]:
+        compared = (one for one in islice(corpus.stream(4, course=course), 3000) if one.kind == "comparison")
+        told = []
+        for one in compared:
+            a, b = (
+                reader.read(part).principles for part in re.findall(r"```hcl\n.*?```", one.prompt[-1][1], re.DOTALL)
+            )
+            told += [one.reply] if a == b == frozenset() else []
+        return told
+
+    assert ties(0) == ties(1) == []
+    third = ties(2)
+    assert len(third) > 20
+    assert 0.25 < third.count("(A)") / len(third) < 0.75
 
 
 def test_batches_hold_every_token_once(small: Tokenizer) -> None:
