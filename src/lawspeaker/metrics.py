@@ -1,10 +1,11 @@
-"""Counters in Prometheus's text format. Labels are names of this deployment's own, never words of a request."""
+"""Counters and gauges in Prometheus's text format. Labels are names of this deployment, never words of a request."""
 
 import asyncio
 import mmap
 import struct
 import zlib
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -14,9 +15,14 @@ _HELP: Final = {
     "lawspeaker_waived_total": "Answers in which a waiver kept a principle from deciding.",
     "lawspeaker_seconds_total": "Seconds that requests took, from their body to the end of their answer.",
 }
+_NOW: Final = {
+    "lawspeaker_log_down": "1 while the audit log takes no records, so that nothing is answered.",
+    "lawspeaker_log_unpublished": "1 while the audit log's last head is not where it is to be published.",
+}
 _ROOM: Final = 2 * 1024 * 1024  # bytes for the counters of one process, of which two states are kept
 _HEAD: Final = struct.Struct("<II")  # length and CRC-32 of a state
 _EVERY: Final = 0.2  # seconds between two states that a process shows
+_NOTHING: Final[Mapping[str, bool]] = {}
 
 Labels = tuple[tuple[str, str], ...]
 _Counts = dict[str, dict[Labels, float]]
@@ -80,14 +86,16 @@ class Metrics:
             state = {name: list(series.items()) for name, series in self._counts.items()}
             self._board.show(self._place, msgspec.msgpack.encode(state))
 
-    def text(self) -> bytes:
-        """All of it, as it is scraped."""
+    def text(self, now: Mapping[str, bool] = _NOTHING) -> bytes:
+        """All of it, as it is scraped; `now` is what holds at the moment, and is no counter."""
         lines = []
         for name, series in self._sums().items():
             lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} counter"]
             for labels, value in sorted(series.items()):
                 said = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
                 lines.append(f"{name}{{{said}}} {_number(value)}")
+        for name, holds in now.items():
+            lines += [f"# HELP {name} {_NOW[name]}", f"# TYPE {name} gauge", f"{name} {holds:d}"]
         return ("\n".join(lines) + "\n").encode()
 
     def _sums(self) -> _Counts:

@@ -154,7 +154,7 @@ def test_a_log_says_that_it_takes_nothing_before_somebody_tries(tmp_path):
             (tmp_path / "log" / "tile").write_text("in the way")
             await append_some(log, 1)  # its files are written behind it
             for _ in range(300):
-                if said := await log.trouble():
+                if said := (await log.state()).trouble:
                     assert log.failed == said
                     return said
                 await asyncio.sleep(0.01)

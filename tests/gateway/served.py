@@ -45,6 +45,8 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[Served]
     try:
         line = process.stderr.readline()
         at = _AT.search(line)
+        if not at:
+            process.kill()  # else what it says has no end
         assert at, line + process.stderr.read()
         yield Served(process, at[1], home)
     finally:

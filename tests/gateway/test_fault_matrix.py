@@ -295,6 +295,8 @@ def test_a_full_disk(tmp_path: Path, workers: int) -> None:
             told += [await _ask(session, served.base, way, "model", "hello") for way in WAYS]
             async with session.get(served.base + "/readyz") as ready, session.get(served.base + "/healthz") as alive:
                 assert (ready.status, alive.status) == (503, 200)
+            async with session.get(served.base + "/metrics") as counters:
+                assert "\nlawspeaker_log_down 1\n" in await counters.text()
             return [before, *told]
 
     with background(answer) as base:

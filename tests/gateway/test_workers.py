@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from lawspeaker.audit.publication import Plan, save_plan
 from lawspeaker.audit.reader import LogReader
 from lawspeaker.metrics import Board, Metrics
 from tests.cli.conftest import PROGRAM
@@ -226,6 +227,45 @@ def test_a_worker_that_cannot_begin_is_said_in_one_line(tmp_path: Path, options:
     assert done.returncode == 2
     assert words in done.stderr
     assert "--workers" in words or done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_head_that_is_not_where_it_is_to_be_is_told(tmp_path: Path, count: int) -> None:
+    """By whichever process is asked: only the one that owns the log knows of itself."""
+    place, home = tmp_path / "place", tmp_path / "home"
+    home.mkdir(mode=0o700)
+    place.mkdir()
+    save_plan(home, Plan((str(place / "head"),), every=0.1))
+
+    def ready() -> dict:
+        with urllib.request.urlopen(f"{served.base}/readyz", timeout=10) as response:
+            return json.load(response)
+
+    with workers(tmp_path, count) as served:
+        asyncio.run(_ask_once(served))
+        _until((place / "head").is_file)
+        assert ready() == {"status": "ok"}
+        (place / "head").unlink()
+        place.rmdir()
+        place.write_text("a file where a folder is to be")
+        asyncio.run(_ask_once(served))
+        _until(lambda: "\nlawspeaker_log_unpublished 1\n" in _metrics(served))
+        assert ready() == {"status": "ok", "published": False}
+        assert "\nlawspeaker_log_down 0\n" in _metrics(served)
+        place.unlink()
+        place.mkdir()
+        _until(lambda: "\nlawspeaker_log_unpublished 0\n" in _metrics(served))
+        assert ready() == {"status": "ok"}
+    assert (place / "head").is_file()
+
+
+async def _ask_once(served: Served) -> None:
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{served.base}/v1/chat/completions", json=body) as response,
+    ):
+        assert response.status == 200
 
 
 def test_counters_are_summed_and_gone_on_from() -> None:

@@ -27,6 +27,7 @@ from lawspeaker.audit.publication import Publication, load_plan
 from lawspeaker.audit.reader import LogReader
 from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import Record
+from lawspeaker.audit.remote import State
 from lawspeaker.audit.writer import Writer
 from lawspeaker.errors import LogError
 
@@ -91,16 +92,17 @@ class Log(_Closing):
         """Why the writer in this process has stopped; empty while it works."""
         return self._writer.failed if self._writer else ""
 
-    async def trouble(self) -> str:
-        """Why the log takes no records, whichever process holds it; empty while it does."""
+    async def state(self) -> State:
+        """The log's state, whichever process holds it."""
         if self._writer:
-            return self._writer.failed
+            return self._state()
         try:
             return await self._line.state()
         except remote.HolderGoneError:
-            return "" if self._may_hold else "no process holds the audit log"  # else the next record takes its place
+            # who may hold it takes its place with the next record
+            return State("" if self._may_hold else "no process holds the audit log")
         except LogError as error:
-            return str(error)
+            return State(str(error))
 
     @property
     def unpublished(self) -> str:
@@ -174,8 +176,8 @@ class Log(_Closing):
             raise LogError("the audit log is closed")
         return await self._writer.append(entry)
 
-    def _state(self) -> str:
-        return self._writer.failed if self._writer else "the audit log is closed"
+    def _state(self) -> State:
+        return State(self._writer.failed if self._writer else "the audit log is closed", self.unpublished)
 
     @property
     def _socket(self) -> Path:

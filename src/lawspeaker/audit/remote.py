@@ -29,12 +29,19 @@ _AT_ONCE = 1024  # requests of one peer that are being answered; what it sends b
 Append = Callable[[Entry], Awaitable[Receipt]]
 
 
+class State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why the log takes no records, and why its last head is not where it is to be; empty where nothing is wrong."""
+
+    trouble: str = ""
+    unpublished: str = ""
+
+
 class HolderGoneError(Exception):
     """Nobody answered: the holder stopped before or while it was asked. Whether it appended is not known."""
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Texts travel as bytes, since JSON has no lone surrogates. Without a record it asks whether records are taken."""
+    """Texts travel as bytes, since JSON has no lone surrogates. Without a record it asks for the log's state."""
 
     record: Record | None
     texts: dict[str, bytes] = {}
@@ -46,13 +53,13 @@ class _Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     number: int = 0
     receipt: Receipt | None = None
     error: str = ""
+    state: State = State()
 
 
 class Holder:
-    """The holder's end: it listens at a path and answers with what `append` gives. `state` says why records are not
-    taken, and nothing while they are."""
+    """The holder's end: it listens at a path and answers with what `append` and `state` give."""
 
-    def __init__(self, append: Append, state: Callable[[], str]) -> None:
+    def __init__(self, append: Append, state: Callable[[], State]) -> None:
         self._append, self._state = append, state
         self._server: asyncio.Server | None = None
         self._peers: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
@@ -114,7 +121,7 @@ class Holder:
             request = msgspec.json.decode(frame, type=_Request)
             number = request.number
             if request.record is None:
-                answer = _Answer(number, error=self._state())
+                answer = _Answer(number, state=self._state())
             else:
                 texts = {name: data.decode("utf-8", "surrogatepass") for name, data in request.texts.items()}
                 answer = _Answer(number, await self._append(Entry(request.record, texts, request.again)))
@@ -147,9 +154,12 @@ class Line:
             raise LogError(answer.error)
         return answer.receipt
 
-    async def state(self) -> str:
-        """Why the holder takes no records; empty while it does. Raises as `append` does."""
-        return (await self._ask(None, {}, False)).error
+    async def state(self) -> State:
+        """The state of the log, as its holder knows it. Raises as `append` does."""
+        answer = await self._ask(None, {}, False)
+        if answer.error:
+            raise LogError(answer.error)
+        return answer.state
 
     async def close(self) -> None:
         reading, self._reading = self._reading, None

@@ -24,7 +24,7 @@ from lawspeaker.gateway.messages import Messages, count
 from lawspeaker.gateway.neutral import Asked, Outcome, Surface
 from lawspeaker.gateway.responses import Responses
 from lawspeaker.gateway.routes import Authenticate, Client, Headers, Routes
-from lawspeaker.gateway.scrape import Admit
+from lawspeaker.gateway.scrape import Admit, counters, readiness
 from lawspeaker.metrics import Metrics
 
 DECISION: Final = b"x-lawspeaker-decision"
@@ -79,14 +79,13 @@ class Gateway:
             await asgi.whole(send, 200, b'{"status":"ok"}')
             return
         if path == "/readyz" and method == "GET":
-            down = bool(await self._log.trouble())  # without a log nothing is answered
-            await asgi.whole(send, 503 if down else 200, b'{"status":"no log"}' if down else b'{"status":"ok"}')
+            await asgi.whole(send, *await readiness(self._log))
             return
         headers = _once(scope["headers"])
         self._check_host(headers)
         if path == "/metrics" and method == "GET" and self._scraped is not None:
             self._scraped(headers)
-            await asgi.whole(send, 200, self._metrics.text(), asgi.TEXT)
+            await asgi.whole(send, 200, await counters(self._metrics, self._log), asgi.TEXT)
             return
         client = self._authenticate(headers)
         if path in SURFACES:

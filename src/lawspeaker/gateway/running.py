@@ -50,7 +50,8 @@ async def run(plan: Plan, ready: Callable[[], None], place: int = 0, life: int |
                 here = for_metrics(keyring) if plan.keys else everybody
                 scraped = here if not bound.open and bound.scraped is None else None
                 gateway = Gateway(routes, who, log, metrics, bound.hosts, scraped=scraped, lasts=plan.lasts)
-                scrape = Scrape(metrics, bound.scrapers, for_metrics(keyring) if bound.guarded else everybody)
+                admit = for_metrics(keyring) if bound.guarded else everybody
+                scrape = Scrape(metrics, log, bound.scrapers, admit)
                 await serve(gateway, scrape, bound, ready, life)
                 metrics.show()
     finally:
