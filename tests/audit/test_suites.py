@@ -59,11 +59,25 @@ def test_a_full_disk_loses_nothing(suite, tmp_path):
     assert wrong == []
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-def test_failing_calls_lose_nothing(suite, tmp_path):
+@pytest.fixture
+def traces():
+    """Where strace can trace."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
     traced = subprocess.run(["strace", "-qq", sys.executable, "-c", ""], capture_output=True, check=False)
     if traced.returncode:
         pytest.skip("strace cannot trace here")
+
+
+@pytest.mark.usefixtures("traces")
+def test_a_rotation_that_is_killed_loses_nothing(suite, tmp_path):
+    outcomes, wrong = suite("rotations").run(tmp_path, 61)
+    assert outcomes.total() >= 3
+    assert wrong == []
+
+
+@pytest.mark.usefixtures("traces")
+def test_failing_calls_lose_nothing(suite, tmp_path):
     syscalls = suite("syscalls")
     syscalls.CALLS = "fdatasync,write"
     calls, outcomes, wrong = syscalls.run(tmp_path, ["EIO"], 1)

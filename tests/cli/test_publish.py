@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from lawspeaker.audit.log import lock_writer
-from lawspeaker.audit.reader import read_vkeys
+from lawspeaker.audit.reader import LogReader, read_vkeys
 from lawspeaker.audit.witness import CosignerKey, cosignatures
 from tests.audit.logs import make_log
 from tests.audit.test_custody import keep
@@ -127,6 +127,23 @@ def test_the_signing_key_may_lie_elsewhere(cli, work: Path):
     moved = cli("keys", "rotate", "--why", "back", home=home)
     assert moved.returncode == 0, moved.stderr
     assert b"PRIVATE" in (work / "home" / "keys" / "log.key").read_bytes()
+
+
+def test_the_vault_key_is_rotated(cli, work: Path):
+    home, key = str(work / "home"), work / "home" / "keys" / "vault.key"
+    make_log(work / "home", 3)
+    old = key.read_text()
+    for options in (("--signer", "file2:x"), ("--public-key", "x")):
+        refused = cli("keys", "rotate", "--vault", "--why", "why", *options, home=home)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert key.read_text() == old
+    done = cli("keys", "rotate", "--vault", "--why", "once a year", "--by", "Rina", home=home)
+    assert done.returncode == 0, done.stderr
+    assert key.read_text().split("+")[2] == done.stdout.strip() != old.split("+")[2]
+    assert cli("audit", "verify", home=home).returncode == 0
+    with LogReader(work / "home") as reader:
+        (last,) = reader.recent(1)
+    assert "once a year" in cli("audit", "show", last.record.id, home=home).stdout
 
 
 def test_a_vault_key_is_never_written_over(cli, work: Path):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lawspeaker.audit import record as records
-from lawspeaker.audit import rotation
+from lawspeaker.audit import rewrapping, rotation
+from lawspeaker.audit.keys import Keys
 from lawspeaker.audit.record import Record
 from lawspeaker.audit.storage import Leaf, Store
 from lawspeaker.errors import LogError
@@ -21,10 +22,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    """Judges one batch, record by record. `vkey` is the key in use; `retired` says that the log has rotated it away."""
+    """Judges one batch, record by record. `keys` are those in use; `retired` says that the signing key no longer is."""
 
-    def __init__(self, store: Store, batch: Sequence[Entry], vkey: str, retired: bool) -> None:
-        self._store, self._vkey, self._retired = store, vkey, retired
+    def __init__(self, store: Store, batch: Sequence[Entry], keys: Keys, retired: bool) -> None:
+        self._store, self._keys, self._retired = store, keys, retired
         self._stored = store.known([entry.record.id for entry in batch])
         self._ids: set[str] = set()
         self._rows: list[Leaf] = []
@@ -45,7 +46,9 @@ class Admission:
         if self._retired:
             raise LogError("the log's signing key was rotated; open the log again")
         if record.kind == "rotated":
-            rotation.successor(record, self._vkey)
+            rotation.successor(record, self._keys.signer.vkey)
+        if record.kind == "rewrapped":
+            rewrapping.admit(record, self._keys.vault[0])
         for id_ in records.erased_ids(record):
             if holding := self._held(id_):
                 raise LogError(f"{id_} cannot be erased: record {holding} puts a legal hold on it")

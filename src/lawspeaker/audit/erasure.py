@@ -19,7 +19,7 @@ from lawspeaker.errors import LogError
 
 OUT_OF_REACH = (
     "evidence files and other exports that were made before",
-    "backups and copies of vault.db: erase there too, or give up the vault key that they are under",
+    "backups and copies of vault.db: erase there too, or rotate the vault key and destroy copies of the old one",
     "data sets, training runs and models made from the log's texts",
     "caches and logs of clients, models' providers and proxies",
     "names in the leaf's facts, such as who ruled, and blocks that the file system or the disk keeps of old files",
@@ -51,10 +51,10 @@ async def erase(log: AsyncLog, id_: str, why: str, by: str, *, only: bool = Fals
     newest = max((leaf.record.time for leaf in chosen if leaf.record.id in doomed), default="")
     if kept and not early and newest > months_before(now(), kept):
         raise LogError(f"{whole} has texts of {newest}; the retention rules keep it for {kept} months")
-    if not doomed:
-        raise LogError(f"{whole} has no texts that could be erased: there were none, or they are gone already")
     if only and chosen[0].record.kind in NEVER_ERASED:
         raise LogError(f"{whole} says what was done to the log; its texts are not erased")
+    if not doomed:
+        raise LogError(f"{whole} has no texts that could be erased: there were none, or they are gone already")
     facts = {"erased": list(doomed), "by": by} | ({"early": True} if early else {})
     record = Record(kind="erased", id=new_id(), subject=history[0].record.subject, facts=facts)
     record = msgspec.structs.replace(record, tenant=history[0].record.tenant)

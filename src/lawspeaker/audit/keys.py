@@ -7,12 +7,17 @@ is old. `log.key` has no further lines: a signing key that was given up is destr
 holds `SIGNER+AT+name+id+base64`, the public half, and in a second line the URI (`custody`).
 
 A rotation writes `log.key.next` first. Once the `rotated` record is durable the key is adopted: public halves, then
-the private one by a rename. A crash at any point leaves what the next opening needs to go back or to go on.
+the private one by a rename. A crash at any point leaves what the next opening needs to go back or to go on. That of the
+vault's key does the same beside the file that holds it: `vault.key.next` has the new key and those of before, and takes
+the place of `vault.key` once the `rewrapped` record is durable.
 """
 
 import hashlib
+import hmac
 import os
 import secrets
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -37,6 +42,10 @@ class VaultKey(msgspec.Struct, frozen=True):
     def of(cls, secret: bytes) -> "VaultKey":
         return cls(hashlib.sha256(b"lawspeaker vault key\n" + secret).hexdigest()[:16], secret)
 
+    def authenticate(self, text: str) -> str:
+        """HMAC-SHA256 of `text`, in hex: whoever made it had this key."""
+        return hmac.digest(self.secret, text.encode(), "sha256").hex()
+
 
 class Keys(msgspec.Struct, frozen=True):
     """What the writer needs."""
@@ -56,7 +65,7 @@ def create(folder: Path) -> Keys:
     """Write the keys of a new log, and return them."""
     folder.mkdir(mode=0o700, exist_ok=True)
     vault = VaultKey.of(secrets.token_bytes(32))
-    _write(folder / "vault.key", f"{_VAULT}{vault.id}+{encode64(vault.secret)}\n")
+    _write(folder / "vault.key", _vault_lines([vault]))
     path = folder / "log.key"
     if path.exists() and path.read_bytes().startswith(_KEPT.encode()):
         signer = _signer(path)  # put there by `appoint`, for this log
@@ -113,9 +122,39 @@ def adopt(folder: Path) -> Signer:
         _write(folder / "log.vkey.tmp", "".join(f"{line}\n" for line in (signer.vkey, *known)))
         (folder / "log.vkey.tmp").rename(folder / "log.vkey")
         sync(folder)
-    (folder / _NEXT).rename(folder / "log.key")
-    sync(folder)
+    _replace(folder / "log.key", ".next")
     return signer
+
+
+def stage_vault(folder: Path) -> VaultKey:
+    """A new vault key, on the disk of the one in use and not in use itself yet."""
+    path, new = _vault_path(folder), VaultKey.of(secrets.token_bytes(32))
+    _write(_beside(path, ".next"), _vault_lines([new, *load_vault(path)]))
+    sync(path.parent)
+    return new
+
+
+def staged_vault(folder: Path) -> VaultKey | None:
+    """The vault key that a rotation has put ready, if there is one."""
+    path = _beside(_vault_path(folder), ".next")
+    return load_vault(path)[0] if path.exists() else None
+
+
+def unstage_vault(folder: Path) -> None:
+    """Give up a vault key that was never used."""
+    _beside(_vault_path(folder), ".next").unlink()
+
+
+def adopt_vault(folder: Path) -> None:
+    """Make the staged vault key the one in use; those of before still open what is under them."""
+    _replace(_vault_path(folder), ".next")
+
+
+def destroy_older_vault_keys(folder: Path) -> None:
+    """Leave the vault key in use and no other."""
+    path = _vault_path(folder)
+    _write(_beside(path, ".tmp"), _vault_lines(load_vault(path)[:1]))
+    _replace(path, ".tmp")
 
 
 def sync(folder: Path) -> None:
@@ -140,6 +179,36 @@ def load_vault(path: Path) -> tuple[VaultKey, ...]:
 def new_origin() -> str:
     """The log's name: random, since no two logs may share one."""
     return f"lawspeaker.local/{secrets.token_hex(8)}"
+
+
+def _vault_path(folder: Path) -> Path:
+    """The file that holds the vault keys: another disk's, where `vault.key` is a link."""
+    return Path(os.path.realpath(folder / "vault.key"))
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _replace(path: Path, suffix: str) -> None:
+    """Put the file beside `path` in its place, and overwrite what was there unless that has another name too: then it
+    is a copy that somebody keeps."""
+    before = None
+    with suppress(FileNotFoundError, PermissionError):
+        before = os.open(path, os.O_WRONLY)
+    try:
+        _beside(path, suffix).rename(path)
+        sync(path.parent)
+        if before is not None and not os.fstat(before).st_nlink:
+            os.pwrite(before, bytes(os.fstat(before).st_size), 0)
+            os.fsync(before)
+    finally:
+        if before is not None:
+            os.close(before)
+
+
+def _vault_lines(keys: Iterable[VaultKey]) -> str:
+    return "".join(f"{_VAULT}{key.id}+{encode64(key.secret)}\n" for key in keys)
 
 
 def _reference(signer: KeptSigner) -> str:

@@ -68,7 +68,7 @@ class Ledger:
         sealed: list[Sealed] = []
         rows: list[Leaf] = []
         with storage.errors(self._where / "log.db"):
-            admission = Admission(self.store, batch, self._keys.signer.vkey, self._retired)
+            admission = Admission(self.store, batch, self._keys, self._retired)
             for entry in batch:
                 try:
                     index = admission.admit(entry)

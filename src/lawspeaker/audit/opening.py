@@ -3,9 +3,11 @@
 import shutil
 from pathlib import Path
 
+import msgspec
+
 from lawspeaker.audit import keys as keyring
 from lawspeaker.audit import record as records
-from lawspeaker.audit import rotation, storage, vault
+from lawspeaker.audit import rewrapping, rotation, storage, vault
 from lawspeaker.audit.keys import Keys
 from lawspeaker.audit.ledger import Ledger
 from lawspeaker.audit.publish import Site
@@ -27,6 +29,7 @@ def open_ledger(home: Path, *, announces: bool = True) -> Ledger:
     try:
         with storage.errors(home / "keys"):
             keys = _settle(Store(log), home / "keys", keys)
+        keys = msgspec.structs.replace(keys, vault=rewrapping.settle(Store(log), texts, home))
         ledger = Ledger(log, texts, keys, home, Site(home / "log"), announces=announces)
         if not made:
             with storage.errors(home / "keys" / "log.vkey"):
@@ -41,7 +44,7 @@ def open_ledger(home: Path, *, announces: bool = True) -> Ledger:
 
 
 def _settle(store: Store, folder: Path, keys: Keys) -> Keys:
-    """Finish a rotation that was cut off: once its record is durable, the next key is the one in use."""
+    """Finish a cut-off rotation of the signing key: once its record is durable, the next key is the one in use."""
     staged = keyring.staged(folder)
     if staged is None:
         return keys

@@ -22,7 +22,9 @@ VERSION = 1
 LARGEST_LEAF = 65_535  # entry bundles count a leaf's bytes in two bytes (C2SP tlog-tiles)
 LARGEST_TEXTS = 32 * 1024 * 1024
 
-KINDS = frozenset({"opened", "decision", "failed", "ruling", "delivered", "erased", "hold", "retention", "rotated"})
+KINDS = frozenset(
+    {"opened", "decision", "failed", "ruling", "delivered", "erased", "hold", "retention", "rotated", "rewrapped"}
+)
 """What this version writes. Readers accept any kind: a log outlives the program that began it."""
 
 ONCE = {"ruling": "has a ruling", "delivered": "was delivered"}

@@ -16,7 +16,7 @@ from lawspeaker.audit.receipt import Receipt
 from lawspeaker.audit.record import Record, new_id, now, opened
 from lawspeaker.errors import LogError
 
-NEVER_ERASED = frozenset({"erased", "hold", "retention", "rotated"})
+NEVER_ERASED = frozenset({"erased", "hold", "retention", "rotated", "rewrapped"})
 """Kinds whose texts say why something was done to the log."""
 
 MOST_MONTHS = 1200

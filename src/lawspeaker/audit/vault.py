@@ -98,8 +98,8 @@ class Vault:
         seq, key, wrapped = row
         if key not in self._keys:
             return {name: StoredText(name, "locked") for name in commitments}
-        secret = _decrypt(self._keys[key], wrapped, _key_label(record, key))
-        if secret is None or len(secret) != 64:
+        secret = self._unwrap(record, key, wrapped)
+        if secret is None:
             return {name: StoredText(name, "damaged") for name in commitments}
         stored = dict(self._db.execute("SELECT name, sealed FROM text WHERE seq = ?", (seq,)).fetchall())
         return {
@@ -119,10 +119,42 @@ class Vault:
         """The salt of a record's commitments, for whoever shall be able to check them; None where it is erased,
         locked or damaged."""
         row = self._db.execute("SELECT key, wrapped FROM record WHERE id = ?", (record,)).fetchone()
-        secret = (
-            _decrypt(self._keys[row[0]], row[1], _key_label(record, row[0])) if row and row[0] in self._keys else None
+        secret = self._unwrap(record, *row) if row else None
+        return secret[:32] if secret else None
+
+    def locked(self) -> str:
+        """The id of the key of the newest texts, if it is not at hand."""
+        row = self._db.execute(f"SELECT key FROM record WHERE {_ALIVE} ORDER BY seq DESC LIMIT 1").fetchone()
+        return str(row[0]) if row and row[0] not in self._keys else ""
+
+    def unopened(self) -> Iterator[str]:
+        """The ids of all records whose secrets cannot be unwrapped: damaged, or under a key that is not at hand."""
+        rows = self._db.execute(f"SELECT id, key, wrapped FROM record WHERE {_ALIVE}")
+        return (id_ for id_, key, wrapped in rows if self._unwrap(id_, key, wrapped) is None)
+
+    def rewrap(self, after: int, most: int) -> int:
+        """Wrap the secrets of up to `most` records that come after row `after` under the first key, in the open
+        transaction. Returns the last row that was looked at, 0 where there is none. What cannot be unwrapped stays."""
+        key, wrapping = next(iter(self._keys.items()))
+        where = f"seq > ? AND key <> ? AND {_ALIVE} ORDER BY seq LIMIT ?"
+        rows = self._db.execute(
+            f"SELECT seq, id, key, wrapped FROM record WHERE {where}", (after, key, most)
+        ).fetchall()
+        opened = ((seq, id_, self._unwrap(id_, old, wrapped)) for seq, id_, old, wrapped in rows)
+        self._db.executemany(
+            "UPDATE record SET key = ?, wrapped = ? WHERE seq = ?",
+            [
+                (key, _encrypt(wrapping, secrets.token_bytes(_NONCE), secret, _key_label(id_, key)), seq)
+                for seq, id_, secret in opened
+                if secret
+            ],
         )
-        return secret[:32] if secret and len(secret) == 64 else None
+        return int(rows[-1][0]) if rows else 0
+
+    def rewrapped(self) -> bool:
+        """Whether all records' secrets are under the first key."""
+        where = f"key <> ? AND {_ALIVE}"
+        return not self._db.execute(f"SELECT 1 FROM record WHERE {where} LIMIT 1", (next(iter(self._keys)),)).fetchone()
 
     def scrub(self) -> bool:
         """Empty the write-ahead log, which still has the pages as they were before an erasure. False where a reader
@@ -139,6 +171,11 @@ class Vault:
         """Erase what a crash left behind of a record that was never written, and give its id back."""
         self.erase(record)
         self._db.execute("UPDATE record SET id = printf('unwritten-%022d', seq) WHERE id = ?", (record,))
+
+    def _unwrap(self, record: str, key: str, wrapped: bytes) -> bytes | None:
+        """The salt and the text key of a record; None where the key is not at hand or the row is damaged."""
+        secret = _decrypt(self._keys[key], wrapped, _key_label(record, key)) if key in self._keys else None
+        return secret if secret and len(secret) == 64 else None
 
 
 def _open(secret: bytes, record: str, name: str, sealed: bytes | None, expected: str | None) -> StoredText:

@@ -3,12 +3,14 @@ erasure must be on record."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from lawspeaker.audit import keys, storage
+from lawspeaker.audit import keys, rewrapping, storage
+from lawspeaker.audit.keys import VaultKey
 from lawspeaker.audit.problems import Problems
 from lawspeaker.audit.record import Record, erased_ids
-from lawspeaker.audit.vault import Vault
+from lawspeaker.audit.vault import StoredText, Vault
 from lawspeaker.errors import LogError
 
 
@@ -22,16 +24,15 @@ class TextCheck:
         self._gone: list[tuple[int, str, str]] = []
         self._erased: dict[str, int] = {}
         self._committed: set[str] = set()
-        self._unlocks = False
+        self._vault_keys: tuple[VaultKey, ...] = ()
         self._locked = self._present = self._unwritten = 0
 
     def open(self) -> None:
         """Open the vault. It is opened after the log: texts come before their leaves, so none may be missing."""
-        key = self._home / "keys" / "vault.key"
         try:
-            vault_keys = keys.load_vault(key) if key.exists() else ()
+            self._vault_keys = self._load_keys()
             self._database = storage.open_readable(self._home / "vault.db")
-            self._vault, self._unlocks = Vault(self._database, vault_keys), bool(vault_keys)
+            self._vault = Vault(self._database, self._vault_keys)
         except LogError as error:
             self._problems.add(None, str(error))
 
@@ -39,23 +40,46 @@ class TextCheck:
         """Compare one record's texts with its commitments."""
         if record.kind == "erased":
             self._erased.update(dict.fromkeys(erased_ids(record), index))
+        if record.kind == "rewrapped":
+            self._rotation(index, record)
         if self._vault is None or not record.texts:
             return
         self._committed.add(record.id)
         try:
             texts = self._vault.read(record.id, record.texts)
+            if self._vault_keys and any(text.state == "locked" for text in texts.values()):
+                texts = self._read_again(record)
         except storage.DAMAGE as error:
             self._problems.add(index, f"vault.db cannot be read at this record: {error}")
             return
         for name, text in texts.items():
             if text.state == "damaged":
                 self._problems.add(index, f"vault.db: the text {name} is not what the record commits to")
-            elif text.state == "locked" and self._unlocks:
+            elif text.state == "locked" and self._vault_keys:
                 self._problems.add(index, f"vault.db: the text {name} is under a key that vault.key does not have")
             elif text.state == "erased":
                 self._gone.append((index, record.id, name))
         self._locked += sum(text.state == "locked" for text in texts.values())
         self._present += sum(text.state == "present" for text in texts.values())
+
+    def _load_keys(self) -> tuple[VaultKey, ...]:
+        path = self._home / "keys" / "vault.key"
+        return keys.load_vault(path) if path.exists() else ()
+
+    def _read_again(self, record: Record) -> dict[str, StoredText]:
+        """The texts of a record that no key opens: the vault's key may have been rotated since it was read."""
+        assert self._database is not None
+        with suppress(LogError):
+            self._vault_keys = self._load_keys() or self._vault_keys
+        self._vault = Vault(self._database, self._vault_keys)
+        return self._vault.read(record.id, record.texts)
+
+    def _rotation(self, index: int, record: Record) -> None:
+        """Whether who rotated the vault key had those keys of the two that are here."""
+        try:
+            rewrapping.check(record, self._vault_keys)
+        except LogError as error:
+            self._problems.add(index, str(error))
 
     def finish(self, records: Mapping[str, int], later: Iterable[Record]) -> None:
         """Judge what was not there, and what was there without a record or against one. `later` are records that came

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from lawspeaker.audit.custody import KeptSigner, kept, read_public
-from lawspeaker.audit.keys import appoint, new_origin
+from lawspeaker.audit.keys import appoint, load_vault, new_origin
 from lawspeaker.audit.log import open_log
 from lawspeaker.audit.reader import read_vkeys
-from lawspeaker.audit.rekey import rotate
+from lawspeaker.audit.rekey import rotate, rotate_vault
 from lawspeaker.cli.audit.person import by_option, person
 from lawspeaker.cli.context import home, inert, page, words
 from lawspeaker.errors import InputError
@@ -37,7 +37,7 @@ def _kept(signer: str | None, public_key: str | None) -> Callable[[str], KeptSig
 
 @click.group()
 def command() -> None:
-    """Make the log's keys, and replace the one that signs."""
+    """Make the log's keys, and replace them."""
 
 
 @command.command("init")
@@ -62,15 +62,35 @@ def init_command(vault_key: str | None, signer: str | None, public_key: str | No
 
 @command.command("rotate")
 @click.option("--why", required=True, help="The reason; kept encrypted beside the record of the rotation.")
+@click.option("--vault", is_flag=True, help="Replace the vault key instead, and destroy the old one.")
 @by_option
 @_signer_options
-def rotate_command(why: str, by: str | None, signer: str | None, public_key: str | None) -> int:
-    """Replace the signing key; the log records it, signed by both. Nothing else may hold the log meanwhile."""
+def rotate_command(why: str, vault: bool, by: str | None, signer: str | None, public_key: str | None) -> int:
+    """Replace the signing key, or the vault key; the log records it, under both. Nothing else may hold the log
+    meanwhile."""
+    if vault and (signer is not None or public_key is not None):
+        raise InputError(
+            "--vault is about the key that opens texts; --signer and --public-key are about the one that signs"
+        )
+    if vault:
+        return _rotate_vault(why, person(by))
     receipt = rotate(home(), why, person(by), _kept(signer, public_key))
     page().print(read_vkeys(home())[0])
     words().print(
         f"record {receipt.index} says so, signed by both keys; {home() / 'keys' / 'log.key'} is new: back it up, "
         "destroy copies of the old one, and give the new public key to witnesses and verifiers"
+    )
+    return 0
+
+
+def _rotate_vault(why: str, by: str) -> int:
+    receipt = rotate_vault(home(), why, by)
+    path = home() / "keys" / "vault.key"
+    page().print(load_vault(path)[0].id)
+    words().print(
+        f"record {receipt.index} says so, under both keys; all texts are under the new one, and {path.resolve()} holds "
+        "no other: back it up. Older copies of vault.db open with copies of the old key alone: make new ones of both, "
+        "and destroy the old"
     )
     return 0
 
