@@ -1,5 +1,7 @@
 """RFC 6962 trees: the published vectors, then random trees, then proofs with one thing wrong."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,6 +90,21 @@ def grown(leaves: list[bytes]) -> tuple[Tree, dict[tuple[int, int], bytes]]:
     for leaf in leaves:
         stored |= {(tile.level, tile.n): tile.data for tile in tree.append(hash_leaf(leaf))}
     return tree, stored
+
+
+def test_a_tree_grows_by_many_leaves_as_it_does_by_each():
+    chance, hashes = random.Random(1), [hash_leaf(n.to_bytes(4, "big")) for n in range(66_000)]
+    stored: dict[tuple[int, int], bytes] = {}
+    tree, done = Tree(lambda level, n: stored[level, n]), 0
+    while done < len(hashes):
+        some = hashes[done : done + chance.choice([1, 2, 255, 256, 257, 700])]
+        stored |= {(tile.level, tile.n): tile.data for tile in tree.extend(some)}
+        done += len(some)
+    single = Tree(lambda level, n: stored[level, n])
+    for hash_ in hashes:
+        for tile in single.append(hash_):
+            assert len(tile.data) < 32 * 256 or stored[tile.level, tile.n] == tile.data
+    assert (single.size, single.root, single.partials()) == (tree.size, tree.root, tree.partials())
 
 
 @pytest.mark.parametrize("size", range(9))

@@ -28,6 +28,11 @@ def hash_node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def hash_nodes(row: Sequence[bytes]) -> list[bytes]:
+    """The nodes above an even number of neighbours."""
+    return [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=True)]
+
+
 def root(size: int, node: Node) -> bytes:
     """The tree's root at `size`."""
     return _range(0, size, node) if size else EMPTY_ROOT

@@ -7,6 +7,7 @@ ones through a function that its owner gives it.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -25,8 +26,7 @@ class Tile:
 
     def __init__(self, hashes: Sequence[bytes] = ()) -> None:
         self.rows: list[list[bytes]] = [[] for _ in range(HEIGHT + 1)]
-        for hash_ in hashes:
-            self.append(hash_)
+        self.extend(hashes)
 
     @classmethod
     def parse(cls, data: bytes) -> "Tile":
@@ -34,13 +34,13 @@ class Tile:
             raise LogError(f"a tile has {len(data)} bytes, not a multiple of 32 up to {32 * WIDTH}")
         return cls([data[i : i + 32] for i in range(0, len(data), 32)])
 
-    def append(self, hash_: bytes) -> None:
-        self.rows[0].append(hash_)
-        for height in range(HEIGHT):
-            row = self.rows[height]
-            if len(row) % 2:
+    def extend(self, hashes: Sequence[bytes]) -> None:
+        self.rows[0] += hashes
+        for row, above in pairwise(self.rows):
+            low, high = 2 * len(above), len(row) // 2 * 2
+            if low == high:
                 break
-            self.rows[height + 1].append(merkle.hash_node(row[-2], row[-1]))
+            above.extend(merkle.hash_nodes(row[low:high]))
 
     def __len__(self) -> int:
         return len(self.rows[0])
@@ -85,23 +85,37 @@ class Tree:
 
     def append(self, leaf: bytes) -> list[Written]:
         """Add a leaf's hash; returns the tiles that it completed, and each tile above that grew by one of them."""
-        self.size += 1
+        return self.extend((leaf,))
+
+    def extend(self, leaves: Sequence[bytes]) -> list[Written]:
+        """What `append` does for each of `leaves`."""
         written: list[Written] = []
-        level, hash_, count = 0, leaf, self.size
-        while True:
-            if level == len(self._edge):
-                self._edge.append(Tile())
-            tile = self._edge[level]
-            tile.append(hash_)
-            if level and len(tile) < WIDTH:
-                written.append(Written(level, count // WIDTH, tile.data))
-            if len(tile) < WIDTH:
-                return written
+        done = 0
+        while done < len(leaves):
+            tile = self._edge[0]
+            some = leaves[done : done + WIDTH - len(tile)]
+            tile.extend(some)
+            done += len(some)
+            self.size += len(some)
+            if len(tile) == WIDTH:
+                written += self._rise()
+        return written
+
+    def _rise(self) -> list[Written]:
+        """Take the full tile at level 0 out of the edge and give its root to the level above, and so on."""
+        written: list[Written] = []
+        level, count = 0, self.size
+        while len(tile := self._edge[level]) == WIDTH:
             n = count // WIDTH - 1
             self._keep(level, n, tile)
             written.append(Written(level, n, tile.data))
             self._edge[level] = Tile()
-            level, hash_, count = level + 1, tile.rows[HEIGHT][0], n + 1
+            level, count = level + 1, n + 1
+            if level == len(self._edge):
+                self._edge.append(Tile())
+            self._edge[level].extend(tile.rows[HEIGHT])
+        written.append(Written(level, count // WIDTH, self._edge[level].data))
+        return written
 
     def partials(self) -> list[Written]:
         """The partial tiles of the tree at this size."""
@@ -151,4 +165,4 @@ def path(level: int | str, n: int, width: int = WIDTH) -> str:
 
 def bundle(entries: Sequence[bytes]) -> bytes:
     """Log entries as tlog-tiles wants them: each after its length in two bytes, big-endian."""
-    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+    return b"".join([part for entry in entries for part in (len(entry).to_bytes(2, "big"), entry)])

@@ -8,7 +8,7 @@ What no log can show about itself is said in the report's scope: its keeper, who
 write another one, and only a head or a key that lies elsewhere tells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -103,47 +103,53 @@ class _Check:
         heads = iter(store.checkpoints())
         head = next(heads, None)
         for n in range(-(-size // WIDTH)):
-            stored: list[tuple[bytes | None, bytes]] = []
-            tile = self._tile(store, n)
-            for index, row in self._rows(store, n, size):
-                while head and head[0] <= index:
-                    self._head(*head, origin)
-                    head = next(heads, None)
-                stored.append((row[4] if row else None, self._grow(index, row, tile)))
-            self.site.level_zero(n, stored)
+            rows = self._rows(store, n, size)
+            hashes = self._hashes(n * WIDTH, rows, self._tile(store, n))
+            done = 0
+            while head and head[0] < n * WIDTH + len(rows):
+                until = max(done, head[0] - n * WIDTH)
+                self.site.grew(self.tree.extend(hashes[done:until]))
+                done = until
+                self._head(*head, origin)
+                head = next(heads, None)
+            self.site.grew(self.tree.extend(hashes[done:]))
+            self.site.level_zero(n, [row[4] if row else None for row in rows], hashes)
         while head:
             self._head(*head, origin)
             head = next(heads, None)
 
-    def _rows(self, store: Store, n: int, size: int) -> Iterator[tuple[int, Leaf | None]]:
+    def _rows(self, store: Store, n: int, size: int) -> Sequence[Leaf | None]:
         """The leaves of a tile, one by one where they cannot be read together, None for each that is not there."""
         low, high = n * WIDTH, min((n + 1) * WIDTH, size)
-        rows: dict[int, Leaf] = {}
+        found: list[Leaf] = []
         try:
-            rows = {row[0]: row for row in store.leaves(low, high)}
+            found = store.sound_leaves(low, high)
         except storage.DAMAGE:
             for index in range(low, high):
                 try:
-                    rows |= {row[0]: row for row in store.leaves(index, index + 1)}
+                    found += store.leaves(index, index + 1)
                 except storage.DAMAGE as error:
                     self.problems.add(index, f"the record cannot be read: {error}")
-        for index in range(low, high):
-            yield index, rows.get(index)
+        if len(found) == high - low:
+            return found
+        rows = {row[0]: row for row in found}
+        return [rows.get(index) for index in range(low, high)]
 
-    def _grow(self, index: int, row: Leaf | None, tile: bytes) -> bytes:
-        """Add a leaf to the tree; where there is none, the hash that its tile remembers. Returns the leaf's hash."""
-        place = 32 * (index % WIDTH)
-        remembered = tile[place : place + 32]
-        if row is None:
-            self.problems.add(index, "the record is missing")
-            hash_ = remembered or bytes(32)
-        else:
-            hash_ = hash_leaf(row[4])
-            self._leaf(row)
-        if remembered and hash_ != remembered:
-            self.problems.add(index, f"the record does not match its hash in tile {index // WIDTH} of log.db")
-        self.site.grew(self.tree.append(hash_))
-        return hash_ if row else bytes(32)
+    def _hashes(self, low: int, rows: Sequence[Leaf | None], tile: bytes) -> list[bytes]:
+        """Check the leaves from index `low` on; the hash of each, and where there is none, what its tile remembers."""
+        hashes = [hash_leaf(row[4]) if row else b"" for row in rows]
+        for place, row in enumerate(rows):
+            if row:
+                self._leaf(row)
+            else:
+                self.problems.add(low + place, "the record is missing")
+                hashes[place] = tile[32 * place : 32 * place + 32] or bytes(32)
+        if tile and tile != b"".join(hashes):
+            for place, hash_ in enumerate(hashes):
+                if hash_ != (tile[32 * place : 32 * place + 32] or hash_):
+                    what = f"the record does not match its hash in tile {low // WIDTH} of log.db"
+                    self.problems.add(low + place, what)
+        return hashes
 
     def _leaf(self, row: Leaf) -> None:
         index, id_, subject, kind, data = row
@@ -152,7 +158,7 @@ class _Check:
         except LogError as error:
             self.problems.add(index, str(error))
             return
-        if (record.id, record.subject, record.kind) != (id_, subject, kind):
+        if record.id != id_ or record.subject != subject or record.kind != kind:
             self.problems.add(index, "the columns id, subject and kind are not those of the record")
         if record.id in self._ids:
             self.problems.add(index, f"the id {record.id} was used before, by record {self._ids[record.id]}")

@@ -40,10 +40,10 @@ class SiteCheck:
         for tile in written:
             self.tiles[tile.level, tile.n] = tile.data
 
-    def level_zero(self, n: int, leaves: Sequence[tuple[bytes | None, bytes]]) -> None:
-        """Compare the tile and the bundle of up to 256 leaves, which come with their hashes; what cannot be read is
-        None."""
-        hashes = [hash_ for _, hash_ in leaves]
+    def level_zero(self, n: int, leaves: Sequence[bytes | None], grown: Sequence[bytes]) -> None:
+        """Compare the tile and the bundle of up to 256 leaves with them and the hashes that the tree grew by; what
+        cannot be read is None."""
+        hashes = [hash_ if leaf is not None else bytes(32) for leaf, hash_ in zip(leaves, grown, strict=True)]
         for name, width, data in self._files(0, n, len(leaves)):
             if data == b"".join(hashes[:width]):
                 continue
@@ -53,11 +53,11 @@ class SiteCheck:
             if len(data) > 32 * width:
                 self._problems.add(None, f"log/{name} is longer than {width} hashes")
         for name, width, data in self._files("entries", n, len(leaves)):
-            readable = [leaf for leaf, _ in leaves[:width] if leaf is not None]
+            readable = [leaf for leaf in leaves[:width] if leaf is not None]
             if len(readable) == width and data == tiles.bundle(readable):
                 continue
             start = 0
-            for place, (leaf, _) in enumerate(leaves[:width]):
+            for place, leaf in enumerate(leaves[:width]):
                 entry = tiles.bundle([leaf]) if leaf is not None else b""
                 if data[start : start + len(entry)] != entry or not entry:
                     self._problems.add(n * WIDTH + place, f"log/{name}: it holds another record than the log")

@@ -47,20 +47,22 @@ class TextCheck:
         self._committed.add(record.id)
         try:
             texts = self._vault.read(record.id, record.texts)
-            if self._vault_keys and any(text.state == "locked" for text in texts.values()):
+            if self._vault_keys and next(iter(texts.values())).state == "locked":  # then all of them are
                 texts = self._read_again(record)
         except storage.DAMAGE as error:
             self._problems.add(index, f"vault.db cannot be read at this record: {error}")
             return
         for name, text in texts.items():
-            if text.state == "damaged":
+            if text.state == "present":
+                self._present += 1
+            elif text.state == "damaged":
                 self._problems.add(index, f"vault.db: the text {name} is not what the record commits to")
-            elif text.state == "locked" and self._vault_keys:
-                self._problems.add(index, f"vault.db: the text {name} is under a key that vault.key does not have")
-            elif text.state == "erased":
+            elif text.state == "locked":
+                self._locked += 1
+                if self._vault_keys:
+                    self._problems.add(index, f"vault.db: the text {name} is under a key that vault.key does not have")
+            else:
                 self._gone.append((index, record.id, name))
-        self._locked += sum(text.state == "locked" for text in texts.values())
-        self._present += sum(text.state == "present" for text in texts.values())
 
     def _load_keys(self) -> tuple[VaultKey, ...]:
         path = self._home / "keys" / "vault.key"
