@@ -34,6 +34,13 @@ def test_no_fork_has_a_quorum_beside_the_truth(suite, tmp_path):
     assert suite("forks").run(tmp_path, 4, 3) == (0, 4)
 
 
+def test_another_implementation_agrees(suite, tmp_path):
+    pytest.importorskip("tlog_scales", reason="tlog-scales is not installed")
+    done = suite("second_reader").run(tmp_path, 3, 600, 1)
+    assert done["heads"] == 3
+    assert done["inclusion proofs"] == done["consistency proofs"] >= 3
+
+
 def test_nothing_of_a_canary_is_left(suite, tmp_path):
     before, after, closed = asyncio.run(suite("canaries").run(tmp_path / "home", 60))
     assert before[1] >= 60
