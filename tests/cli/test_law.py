@@ -197,4 +197,6 @@ def test_explain(cli: Run, work: Path) -> None:
     assert "A violation means: escalate" in cli("explain", "spending-limits").stdout
     withdrawn, unknown = cli("explain", "CWE-592"), cli("explain", "no-such-thing")
     assert (withdrawn.returncode, "CWE-287 took its place" in withdrawn.stderr) == (2, True)
+    nowhere = cli("explain", "CWE-365")
+    assert (nowhere.returncode, "CWE-365 was withdrawn from its catalogue\n" in nowhere.stderr) == (2, True)
     assert (unknown.returncode, unknown.stdout) == (2, "")

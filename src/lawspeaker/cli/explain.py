@@ -4,7 +4,7 @@ import click
 
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.cli.context import constitution_option, inert, law_names, page
-from lawspeaker.constitution.crosswalk import catalogue_of, respelled, standing, successor, title
+from lawspeaker.constitution.crosswalk import catalogue_of, respelled, standing, title, withdrawal
 from lawspeaker.constitution.files import bundled
 from lawspeaker.constitution.lint import RULES
 from lawspeaker.constitution.lint import page as rule_page
@@ -61,8 +61,8 @@ def _principle(name: str, principle: Principle) -> None:
 def _entry(id: str, principles: dict[str, tuple[str, Principle]]) -> None:
     right = respelled(id) or id
     catalogue = catalogue_of(right)
-    if instead := successor(right):
-        raise InputError(f"{right} was withdrawn from its catalogue; {instead} took its place")
+    if withdrawn := withdrawal(right):
+        raise InputError(withdrawn)
     if catalogue is None or standing(right) == "unknown":
         hint = did_you_mean(id, [*principles, *RULES])
         raise InputError(f"'{id[:80]}' is no principle, no lint rule and no catalogue id that is known here{hint}")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lawspeaker.constitution.crosswalk import successor
+from lawspeaker.constitution.crosswalk import withdrawal
 from lawspeaker.constitution.kinds import CheckKind, SettingsError
 from lawspeaker.constitution.read import (
     did_you_mean,
@@ -49,8 +49,8 @@ CASE_FIELDS: Final = ("name", "request", "answer", "file", "messages", "expect",
 def _crosswalk(node: Node) -> tuple[str, ...]:
     """Ids in catalogues. One that was withdrawn would tell an auditor of something that is no more."""
     for item, id in zip(items(node), ids := texts(node), strict=True):
-        if instead := successor(id):
-            raise item.place.error(f"{id} was withdrawn from its catalogue; {instead} took its place")
+        if withdrawn := withdrawal(id):
+            raise item.place.error(withdrawn)
     return ids
 
 

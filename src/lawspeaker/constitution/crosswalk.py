@@ -19,7 +19,7 @@ Standing = Literal["listed", "unlisted", "unknown", "foreign"]
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`form` is a pattern of its ids, `ids` their titles, `withdrawn` maps an id to its successor."""
+    """`form` is a pattern of its ids, `ids` their titles, `withdrawn` maps an id to its successors, if any."""
 
     name: str
     edition: str
@@ -62,9 +62,13 @@ def standing(id: str) -> Standing:
     return "unknown" if catalogue.complete or not re.fullmatch(catalogue.form, id) else "unlisted"
 
 
-def successor(id: str) -> str | None:
-    """What took the place of a withdrawn id; None for one that was not withdrawn."""
-    return next((each.withdrawn[id] for each in catalogues() if id in each.withdrawn), None)
+def withdrawal(id: str) -> str:
+    """That an id was withdrawn, and what took its place; empty for one that was not."""
+    for each in catalogues():
+        if id in each.withdrawn:
+            instead = each.withdrawn[id]
+            return f"{id} was withdrawn from its catalogue" + (f"; {instead} took its place" if instead else "")
+    return ""
 
 
 def title(id: str) -> str:
