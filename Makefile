@@ -8,7 +8,7 @@ REQUEST := Create an S3 bucket called invoices for acme. The website must be abl
 .PHONY: try align test lint clean
 
 try: $(CORE)/.installed
-	$(CORE)/bin/lawspeaker ask --seed 5 --temperature 1 "$(REQUEST)"
+	$(CORE)/bin/lawspeaker ask --seed 3 --temperature 1 "$(REQUEST)"
 
 align: $(ALIGN)/.installed
 	$(ALIGN)/bin/lawspeaker align recipes/quickstart.yaml

@@ -19,7 +19,7 @@ PICTURE = Path(__file__).with_name("ask.svg")
 
 
 def main() -> None:
-    seed = sys.argv[1] if len(sys.argv) > 1 else "5"
+    seed = sys.argv[1] if len(sys.argv) > 1 else "3"
     command = ["lawspeaker", "ask", "--seed", seed, REQUEST]
     environment = {**os.environ, "FORCE_COLOR": "1", "TTY_INTERACTIVE": "0", "COLUMNS": "110"}
     environment.pop("NO_COLOR", None)

@@ -62,6 +62,10 @@ class Course:
     ties: float = 0.0
 
 
+EVEN: Final = Course({})
+"""No principle more often than another, and no ties."""
+
+
 def draw_plan(rng: Random, breaks: frozenset[str] = BREAKABLE, families: Sequence[str] = tuple(FAMILIES)) -> Plan:
     """A request out of one of `families`, now and then for two of them at once, and an answer to it."""
     shares = [_SHARES.get(family, _SHARE) for family in families]
@@ -122,7 +126,7 @@ def _following(rng: Random, plan: Plan) -> Sample | None:
     return Sample("answer", prompt, replace(plan, tags=tags).page().answer)
 
 
-def critique(rng: Random, law: Law, breaks: frozenset[str], course: Course) -> Sample:
+def critique(rng: Random, law: Law, breaks: frozenset[str], course: Course = EVEN) -> Sample:
     plan, principle = _plan_for(rng, breaks, course, broken=rng.random() < 0.55)
     page = plan.page()
     if rng.random() < 0.14:
@@ -148,7 +152,7 @@ def critique_prompt(wording: Wording, request: str, answer: str) -> tuple[tuple[
     return _pairs(filled)
 
 
-def revision(rng: Random, law: Law, breaks: frozenset[str], course: Course) -> Sample:
+def revision(rng: Random, law: Law, breaks: frozenset[str], course: Course = EVEN) -> Sample:
     plan, principle = _plan_for(rng, breaks, course, broken=True)
     page = plan.page()
     if not page.flags or rng.random() < 0.03:  # nothing to mend: the answer as it is
@@ -175,7 +179,7 @@ def revision_prompt(wording: Wording, request: str, answer: str, account: str) -
     return _pairs(filled)
 
 
-def comparison(rng: Random, law: Law, breaks: frozenset[str], course: Course) -> Sample:
+def comparison(rng: Random, law: Law, breaks: frozenset[str], course: Course = EVEN) -> Sample:
     plan, principle = _plan_for(rng, breaks, course, broken=True)
     better, worse = plan.fixed(principle), plan
     if rng.random() < 0.4:  # another answer to the same request, which may differ in more than the principle
