@@ -314,6 +314,35 @@ async def _keep_writing(log: Log) -> None:
         await asyncio.gather(*[log.append(opened(), {"answer": "x"}) for _ in range(30)])
 
 
+@pytest.mark.parametrize("taken", ["removed", "replaced"])
+def test_of_two_processes_that_think_they_are_the_writer_the_first_stops_and_nothing_is_lost(tmp_path, taken):
+    async def run() -> list[str]:
+        first = await open_log(tmp_path)
+        kept = [receipt.id for receipt in await append_some(first, 3)]
+        lock = tmp_path / "log" / "writer.lock"
+        lock.unlink()
+        if taken == "replaced":
+            lock.touch()
+        async with await open_log(tmp_path) as second:
+            assert first.holds and second.holds
+            kept += [receipt.id for receipt in await append_some(second, 2)]
+            with pytest.raises(LogError, match=r"log\.db: another process wrote to the log") as raised:
+                await first.append(opened(), {"answer": "never acknowledged"})
+            assert "\n" not in str(raised.value)
+            kept += [receipt.id for receipt in await append_some(second, 2)]
+            with pytest.raises(LogError, match="acknowledges nothing until it is opened again"):
+                await first.append(opened(), {})
+            await first.close()
+        return kept
+
+    kept = asyncio.run(run())
+    assert verify(tmp_path).problems == ()
+    with LogReader(tmp_path) as reader:
+        assert [reader.leaf(id_).index for id_ in kept] == list(range(7))
+        assert all(text.state == "present" for id_ in kept for text in reader.texts(id_).values())
+    assert make_log(tmp_path, 1)[0].index == 7
+
+
 def test_a_large_log_is_opened_by_its_tiles(tmp_path, monkeypatch):
     make_log(tmp_path, 3, 600)
     monkeypatch.setattr("lawspeaker.audit.loading.FULLY_CHECKED", 100)

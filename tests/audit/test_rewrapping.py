@@ -188,7 +188,9 @@ def test_without_the_key_of_a_text_nothing_is_changed(made, home):
     size = verify(home).size
     (home / "keys" / "vault.key").write_text(keyring._vault_lines([A]))
     for attempt in (lambda: rotate_vault(home, "why", "Rina"), lambda: make_log(home, 1)):
-        with pytest.raises(LogError, match=r"vault\.key: the newest texts are under the key [0-9a-f]{16}") as raised:
+        with pytest.raises(
+            LogError, match=r"vault\.key: no text is under a key that it has; restore the key [0-9a-f]{16}"
+        ) as raised:
             attempt()
         assert "\n" not in str(raised.value)
     for path, data in files.items():
@@ -208,7 +210,7 @@ def test_an_older_copy_of_the_vault_is_useless_without_the_old_key_and_is_taken_
     old = (home / "keys" / "vault.key").read_text()
     rotate_vault(home, "why", "Rina")
     shutil.copy(made[0] / "vault.db", home / "vault.db")
-    with pytest.raises(LogError, match="restore it"):
+    with pytest.raises(LogError, match="restore the key"):
         make_log(home, 1)
     assert {what for what in (problem.what for problem in verify(home).problems) if "does not have" in what}
     new = (home / "keys" / "vault.key").read_text()

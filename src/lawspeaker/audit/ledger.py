@@ -47,6 +47,8 @@ class Ledger:
         with storage.errors(where / "log.db"):
             if self.store.head() is None:
                 loading.begin(self.store, keys.signer, where)
+            # Texts without leaves are what a crash left, unless somebody else is at it: then they wait for each other.
+            self.store.db.execute("BEGIN IMMEDIATE")
             chain = rotation.follow(self.store.of_kind("rotated"), keys.signer.vkey)
             loaded = loading.load(self.store, chain, keys.signer.vkey, where)
             self._tree, self._note, self._bundle = loaded.tree, loaded.note, bytearray(loaded.tail)
@@ -56,6 +58,8 @@ class Ledger:
             orphans = loading.left_behind(self.vault, self.store, most, where)
             gone = [id_ for leaf in self.store.of_kind("erased") for id_ in _erased(leaf)]
         self._forget(orphans)
+        with storage.errors(where / "log.db"):
+            self.store.db.execute("COMMIT")
         self._scrubbed = self._erase(gone)
         self._publisher = self._publish(site, shown, announces) if site else None
 
@@ -116,10 +120,14 @@ class Ledger:
 
     def _write(self, rows: Sequence[Leaf], sealed: Sequence[Sealed]) -> dict[int, bytes]:
         """Make rows and texts durable; returns the leaf hashes by index. Texts are synced in a thread of their own
-        while the head is prepared, and the leaves are not committed before the texts are."""
+        while the head is prepared, and the leaves are not committed before the texts are. The log is locked first, and
+        nothing is written unless it is what this writer left: the lock on the folder may have been taken away."""
+        self.store.db.execute("BEGIN IMMEDIATE")
+        if self.store.head() != (self._tree.size, self._note):
+            self.store.db.execute("ROLLBACK")  # that process may go on
+            raise LogError(f"{self._where / 'log.db'}: another process wrote to the log, and this one stops")
         stored = [self._store_texts(sealed)] if sealed else []
         try:
-            self.store.db.execute("BEGIN IMMEDIATE")
             self.store.add_leaves(rows)
             hashes = self._hash_stored(rows)
             self.store.add_tiles(self._grow(rows, hashes))

@@ -82,7 +82,7 @@ def settle(store: Store, texts: Connection, home: Path) -> tuple[VaultKey, ...]:
     with storage.errors(home / "vault.db"):
         if missing := vault.locked():
             path = folder / "vault.key"
-            raise LogError(f"{path}: the newest texts are under the key {missing}, which it does not have; restore it")
+            raise LogError(f"{path}: no text is under a key that it has; restore the key {missing}")
     return keys
 
 

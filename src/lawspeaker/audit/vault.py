@@ -123,9 +123,14 @@ class Vault:
         return secret[:32] if secret else None
 
     def locked(self) -> str:
-        """The id of the key of the newest texts, if it is not at hand."""
-        row = self._db.execute(f"SELECT key FROM record WHERE {_ALIVE} ORDER BY seq DESC LIMIT 1").fetchone()
-        return str(row[0]) if row and row[0] not in self._keys else ""
+        """The id of the key that the newest texts are under, if no text at all is under a key that is at hand."""
+        rows = self._db.execute(f"SELECT key FROM record WHERE {_ALIVE} ORDER BY seq DESC")
+        newest = ""
+        for (key,) in rows:
+            if key in self._keys:
+                return ""
+            newest = newest or str(key)
+        return newest
 
     def unopened(self) -> Iterator[str]:
         """The ids of all records whose secrets cannot be unwrapped: damaged, or under a key that is not at hand."""
