@@ -91,3 +91,20 @@ def test_failing_calls_lose_nothing(suite, tmp_path):
     assert calls["fdatasync"] >= 1
     assert outcomes["EIO: failed"] >= 1
     assert wrong == []
+
+
+def test_vectors_are_read_as_they_are_published(suite, tmp_path):
+    leaf = "bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0="
+    good = f'"leafIdx":0,"treeSize":1,"root":"{leaf}","leafHash":"{leaf}"'
+    same = f'"size1":1,"size2":1,"root1":"{leaf}","root2":"{leaf}","proof":null'
+    for name, text in {
+        "inclusion/0/good": f'{{{good},"proof":null,"wantErr":false}}',
+        "inclusion/0/long": f'{{{good},"proof":[""],"wantErr":true}}',
+        "consistency/0/good": f'{{{same},"wantErr":false}}',
+        "consistency/0/lies": f'{{{same},"wantErr":true}}',
+    }.items():
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    right = {path.stem: right for _, path, right in suite("vectors").compare(tmp_path)}
+    assert right == {"good": True, "long": True, "lies": False}
