@@ -25,7 +25,7 @@ EXCHANGE = ask("hello").with_answer('resource "aws_s3_bucket_acl" "b" {\n  acl =
 TERRAFORM = Job("terraform", ["public-storage"], "p", frozenset({"answer"}))
 # A kind as a third party installs it: one check for each way to do harm.
 HARM = """
-import os, pickle, re, signal, sys, time
+import os, re, signal, sys, time
 from multiprocessing.connection import Connection
 from lawspeaker.finding import Finding
 
@@ -45,6 +45,14 @@ class Kind:
 class Evil:
     def __reduce__(self):
         return os.mkdir, (os.path.join(os.path.dirname(__file__), "made"),)
+
+# The second makes every finding of whoever unpickles it say that all is well.
+SAID = {
+    "forge": b'{"findings": []}',
+    "pickle": b"\\x80\\x02clawspeaker.finding\\nFinding\\n(N}X\\x07\\0\\0\\0outcomeX\\x06\\0\\0\\0upheldstb.",
+    "number": b'{"findings": [{"principle": "p", "check": "harm/x", "outcome": "upheld", "reason": 5}]}',
+    "nested": b"[" * 100_000,
+}
 
 class Check:
     def __init__(self, what, principle):
@@ -74,9 +82,18 @@ class Check:
             return [Finding(self.principle, "harm/x", "upheld", lambda: 0)]
         if self.what == "evil":
             return [Finding(self.principle, "harm/x", "upheld", Evil())]
-        if self.what == "forge":
-            Connection(int(sys.argv[1])).send_bytes(pickle.dumps(([], True)))
+        if self.what in SAID:
+            Connection(int(sys.argv[1])).send_bytes(SAID[self.what])
             os._exit(0)
+        if self.what == "begin":
+            os.write(int(sys.argv[1]), b"\\0\\0\\0\\xff[")
+            time.sleep(600)
+        if self.what == "boast":
+            os.write(int(sys.argv[1]), b"\\x7f\\0\\0\\0")
+            time.sleep(600)
+        if self.what == "hang up":
+            os.close(int(sys.argv[1]))
+            time.sleep(600)
         return [Finding(self.principle, "harm/" + str(os.getpid()), "upheld", "Fine.")]
 """
 
@@ -102,7 +119,7 @@ def workers(installed: Path) -> Iterator[Workers]:
         yield own
 
 
-def run(workers: Workers, *jobs: Job, budget: float = 20.0, exchange: Exchange = EXCHANGE) -> list[Finding]:
+def run(workers: Workers, *jobs: Job, budget: float = 120.0, exchange: Exchange = EXCHANGE) -> list[Finding]:
     found = list(workers.examine(exchange, jobs, time.monotonic() + budget))
     assert len(found) == len(jobs)
     return [findings[0] for findings in found]
@@ -116,10 +133,13 @@ def run(workers: Workers, *jobs: Job, budget: float = 20.0, exchange: Exchange =
         ("memory", "The check was ended: it needs more than 200 MB of memory."),
         ("crash", f"The check was ended: it broke off (signal {int(signal.SIGSEGV)})."),
         ("leave", "The check was ended: it broke off (exit 7)."),
-        ("unreadable", "the check 'harm' failed: PicklingError."),
+        ("unreadable", "the check 'harm' failed: TypeError."),
         ("refuse", "the check kind 'harm' failed: RuntimeError."),
-        ("evil", "reading what the check says failed: UnpicklingError."),
+        ("evil", "the check 'harm' failed: TypeError."),
         ("forge", "the check returned no finding."),
+        ("pickle", "reading what the check says failed: UnicodeDecodeError."),
+        ("number", "reading what the check says failed: ValidationError."),
+        ("nested", "reading what the check says failed: RecursionError."),
     ],
 )
 def test_a_check_that_does_harm_is_inconclusive_and_others_go_on(
@@ -128,9 +148,17 @@ def test_a_check_that_does_harm_is_inconclusive_and_others_go_on(
     first, harmful, last = run(workers, TERRAFORM, harm(what), harm("nothing"))
     assert (first.check, first.outcome) == ("terraform/public-storage", "violated")
     assert (harmful.check, harmful.outcome) == ("harm/unfinished", "inconclusive")
-    assert harmful.reason.startswith(reason.removesuffix("PicklingError.")), harmful.reason
+    assert harmful.reason == reason
     assert last.outcome == "upheld", last.reason
     assert not (installed / "made").exists()
+
+
+@pytest.mark.parametrize("what", ["begin", "boast", "hang up"])
+def test_a_process_that_begins_to_answer_and_does_not_end_is_ended(installed: Path, what: str) -> None:
+    with contextlib.closing(Workers(1, patience=0.5)) as own:
+        harmful, fine = run(own, harm(what), harm("nothing"))
+    assert harmful.reason == "The check was ended: it said something else than findings."
+    assert fine.outcome == "upheld"
 
 
 def test_a_check_that_waits_is_ended_by_the_clock(installed: Path) -> None:

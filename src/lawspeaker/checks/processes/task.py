@@ -1,5 +1,6 @@
 """One deterministic check of one principle, to be run once: here, in a thread, or in a process of its own."""
 
+import json
 from collections.abc import Iterable
 from typing import Final, get_args
 
@@ -25,6 +26,14 @@ class Job(msgspec.Struct, frozen=True):
     settings: object
     principle: str
     scopes: frozenset[Scope]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What another process says to a job: its findings, or why there are none; and whether to use it again."""
+
+    findings: Findings
+    failed: str = ""
+    again: bool = True
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -59,6 +68,17 @@ def examined(job: Job, check: Check, exchange: Exchange) -> Findings:
     """The findings of `check`, which `job` describes. Raises `BoundaryError`."""
     with boundary(f"the check '{job.kind}'"):
         return validated(job, check.examine(exchange, job.scopes))
+
+
+def written_answer(answer: Answer) -> bytes:
+    """`answer` as plain data, so that whoever reads it runs nothing of what was written; half of a surrogate pair
+    included."""
+    return json.dumps(msgspec.to_builtins(answer)).encode()
+
+
+def read_answer(data: bytes) -> Answer:
+    """The answer that `data` is. Raises `ValueError` where it is none."""
+    return msgspec.convert(json.loads(data), Answer)
 
 
 def unfinished(job: Job, reason: str) -> Finding:

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from lawspeaker.checks.processes.task import Findings, Job, examined
+from lawspeaker.checks.processes.task import Answer, Job, examined, written_answer
 from lawspeaker.checks.registry import KINDS, extended
 from lawspeaker.constitution.kinds import Check
 from lawspeaker.errors import LawspeakerError, boundary
@@ -46,22 +46,26 @@ def main(socket: int, seconds: float, megabytes: int) -> None:
         for job in jobs:
             # The signal that nobody catches: it also ends code that never comes back to Python.
             signal.setitimer(signal.ITIMER_PROF, seconds)
-            answer = _answer(exchange, job, megabytes)
+            answer = _answer(exchange, job, megabytes, before)
             signal.setitimer(signal.ITIMER_PROF, 0)
-            orders.send_bytes(pickle.dumps((answer, _peak() - before < _GROWN)))
+            orders.send_bytes(answer)
 
 
-def _answer(exchange: Exchange, job: Job, megabytes: int) -> Findings | str:
+def _answer(exchange: Exchange, job: Job, megabytes: int, before: int) -> bytes:
     try:
         check = _prepared(job.kind, job.principle, pickle.dumps(job.settings))
         with boundary(f"the check '{job.kind}'"):
             found = examined(job, check, exchange)
-            pickle.dumps(found)  # a finding may hold what no other process can read
-            return found
+            return written_answer(Answer(found, again=_again(before)))  # a finding may hold what no text can
     except LawspeakerError as error:
+        reason = f"{error}."
         if isinstance(error.__cause__, MemoryError):
-            return f"The check was ended: it needs more than {megabytes} MB of memory."
-        return f"{error}."
+            reason = f"The check was ended: it needs more than {megabytes} MB of memory."
+        return written_answer(Answer((), reason, again=_again(before)))
+
+
+def _again(before: int) -> bool:
+    return _peak() - before < _GROWN
 
 
 @lru_cache(maxsize=512)

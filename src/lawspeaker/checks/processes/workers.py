@@ -7,11 +7,12 @@ after it run. What is not covered: a check can do to the machine what any code o
 
 import atexit
 import contextlib
-import io
 import os
 import pickle
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -19,14 +20,12 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import Connection
-from socket import socketpair
 from typing import Final
 
 from lawspeaker.checks.processes import worker
-from lawspeaker.checks.processes.task import Findings, Job, unfinished, validated
+from lawspeaker.checks.processes.task import Findings, Job, read_answer, unfinished, validated
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.exchange import Exchange
-from lawspeaker.finding import Finding, Span
 
 LATE: Final = "The time for this assessment was over before the check was done."
 # Of processor time, for one check: the slowest input known takes the slowest check two seconds.
@@ -36,15 +35,14 @@ _PATIENCE: Final = 60.0
 # Above what a process has at its start. The most that a built-in check needed on the worst inputs known is a tenth.
 _MEGABYTES: Final = 1024
 _START: Final = 30.0  # seconds
+_END: Final = 1.0  # from what it says last
+# Bytes of what it says to one job: a thousand times what a check that finds much does.
+_LONGEST: Final = 64 << 20
 _NOT_STARTED: Final = "No process for the check could be started."
 
 
 # What a process of checks is told of this one's environment; keys of models and clients are not among it.
 _TOLD: Final = re.compile(r"PATH|HOME|LANG|TMPDIR|TZ|LD_LIBRARY_PATH|(PYTHON|LC_|OMP_|OPENBLAS_).*")
-
-
-# What an answer is made of, beside plain data.
-_ANSWERED: Final = {(each.__module__, each.__name__): each for each in (Finding, Span)}
 
 
 class _EndedError(Exception):
@@ -128,7 +126,9 @@ def _environment() -> dict[str, str]:
 
 class _Worker:
     def __init__(self, seconds: float, patience: float, megabytes: int) -> None:
-        ours, theirs = socketpair()
+        ours, theirs = socket.socketpair()
+        for wait in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # for a message that is begun and not finished
+            ours.setsockopt(socket.SOL_SOCKET, wait, struct.pack("@ll", int(patience) + 1, 0))
         self._orders = Connection(ours.detach())
         self._seconds, self._patience = seconds, patience
         # Without the current folder among the paths, so that nothing that lies there is run.
@@ -165,19 +165,23 @@ class _Worker:
             late = left <= self._patience
             raise _EndedError(LATE if late else f"The check was ended: it took more than {self._patience:g} s.")
         try:
-            data = self._orders.recv_bytes()
+            data = self._orders.recv_bytes(_LONGEST)
         except (EOFError, OSError):
             raise _EndedError(f"The check was ended: {self._end()}.") from None
         try:
             with boundary("reading what the check says"):
-                answer, again = _Answer(io.BytesIO(data)).load()
-                return (answer if isinstance(answer, str) else validated(job, answer)), bool(again)
+                said = read_answer(data)
+                return (said.failed if said.failed else validated(job, said.findings)), said.again
         except LawspeakerError as error:
             raise _EndedError(f"{error}.") from None
 
     def _end(self) -> str:
         """How it ended by itself."""
-        code = self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END)
+        code = self._process.returncode
+        if code is None:
+            return "it said something else than findings"
         if code == -signal.SIGPROF:
             return f"it took more than {self._seconds:g} s of processor time"
         return f"it broke off (signal {-code})" if code < 0 else f"it broke off (exit {code})"
@@ -193,16 +197,6 @@ class _Worker:
             self._process.stdin.close()
         if self._process.returncode is None:
             self._process.returncode = 0  # nobody here waits for it
-
-
-class _Answer(pickle.Unpickler):
-    """Reads findings and nothing else: what a process says may not run code in this one."""
-
-    def find_class(self, module_name: str, global_name: str, /) -> type:
-        try:
-            return _ANSWERED[module_name, global_name]
-        except KeyError:
-            raise pickle.UnpicklingError("an answer is made of findings") from None
 
 
 WORKERS: Final = Workers(max(2, min(4, os.cpu_count() or 1)))
