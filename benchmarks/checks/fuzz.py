@@ -30,7 +30,17 @@ from lawspeaker.exchange import Exchange, Message, Part, Text, ToolCall
 
 SECONDS: Final = 10.0
 SCOPES: Final = frozenset({"answer", "tool_call"})
-FORMS: Final = ("", "main.tf", "plan.json", "deploy.sh", "template.yaml", "main.tf.json", "terraform.tfvars", "tool")
+FORMS: Final = (
+    "",
+    "main.tf",
+    "override.tf",
+    "plan.json",
+    "deploy.sh",
+    "template.yaml",
+    "main.tf.json",
+    "terraform.tfvars",
+    "tool",
+)
 SCHEMA: Final = {"type": "object", "items": {"$ref": "#"}, "properties": {"a": {"type": "string"}}}
 SETTINGS: Final[Sequence[tuple[str, Any]]] = (
     ("secrets", {}),
@@ -47,6 +57,7 @@ data "aws_iam_policy_document" "d" {|variable "v" {|locals {|output "o" {|dynami
 ingress {|  acl = |  policy = |"public-read"|for_each = |count = |source = |"./"|"terraform-aws-modules/vpc/aws"
 jsonencode(|templatefile(|<<EOF|<<-EOF|EOF|${|%{ if |%{ for |%{ endif }|%{|}|{|[|]|(|)|"|\\|\\u0041|$${|=|==|?|:|,|=>
 [for x in |{for k, v in | : x]| if |var.v|local.a|each.key|each.value|count.index|aws_s3_bucket.b[0].id|module.m.x
+replace(|split(",", |range(|cidrsubnet(|formatlist(|reverse(|coalesce(|base64decode(|substr(| && |!|-|iterator = x|...
 merge(|concat(|lookup(|toset(|try(|file("x")|format("%s", |join(",", |0.0.0.0/0|::/0|22|-1|"*"|"tcp"|null|true|1e999
 {"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}|{"resource_changes":[{"change":|"after":
 "address":"aws_s3_bucket.b"|"format_version":"1.2"|{"Resources":{"B":{"Type":"AWS::S3::Bucket","Properties":

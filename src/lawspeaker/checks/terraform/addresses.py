@@ -13,6 +13,8 @@ _WIDEST: Final = {4: 7, 6: 4}
 # Ranges that are narrower each, and together more than any one organisation has.
 _WIDEST_TOGETHER: Final = {4: 3, 6: 6}
 _PREFIX: Final = re.compile(r"/(\d{1,3})$")
+# `0/0` and `000.000.000.000/0` are no ranges by the letter, and some take them for one.
+_TO_ALL: Final = re.compile(r"^[\d.:x]+/0*[0-4]$")
 
 
 def is_everyone(value: Value) -> bool | Unknown:
@@ -20,9 +22,11 @@ def is_everyone(value: Value) -> bool | Unknown:
     resource tells of itself (the range of a network) is not, and neither is an unknown address with a
     known, narrow prefix."""
     if isinstance(value, Unknown):
-        prefix = _PREFIX.search(value.known)
-        narrow = prefix is not None and int(prefix[1]) > _WIDEST[4]
-        return False if narrow or not value.is_input else value
+        last = value.parts[-1] if value.parts else ""
+        prefix = _PREFIX.search(last) if isinstance(last, str) else None
+        if prefix is not None:
+            return False if int(prefix[1]) > _WIDEST[4] else value
+        return value if value.is_input or value.known else False
     if not isinstance(value, str):
         return False
     if value.strip().lower() in _NAMES:
@@ -30,7 +34,7 @@ def is_everyone(value: Value) -> bool | Unknown:
     try:
         network = ipaddress.ip_network(value.strip(), strict=False)
     except ValueError:
-        return False
+        return _TO_ALL.search(value.strip()) is not None
     return network.prefixlen <= _WIDEST[network.version]
 
 

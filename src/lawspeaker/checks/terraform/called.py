@@ -37,7 +37,7 @@ Drawing = Iterator[tuple[str, Mapping[str, Value], Mapping[str, str]]]
 def program(root: Folder, near: tuple[Folder, ...] = ()) -> Module:
     """The module of `root`, with what its module calls set up as far as that is known: in the folders `near` it, and in
     the common modules."""
-    read = followed(root, near) if near else module(root.texts, root.given, root.perhaps)
+    read = followed(root, near) if near else module(root.texts, root.given, root.perhaps, root.overrides)
     found: dict[str, list[Resource]] = {}
     names: dict[str, int] = {}
     for call in read.of("module"):

@@ -9,7 +9,18 @@ from typing import Final
 from lawspeaker.checks.secrets.formats import IDEMPOTENCY
 from lawspeaker.checks.secrets.kind import find, is_elided, shown
 from lawspeaker.checks.terraform.module import Body, Module, Place, Resource
-from lawspeaker.checks.terraform.syntax import Call, Choice, Expression, Items, Literal, Pairs, Template
+from lawspeaker.checks.terraform.syntax import (
+    Call,
+    Choice,
+    Expression,
+    Into,
+    Items,
+    Literal,
+    Loop,
+    Operation,
+    Pairs,
+    Template,
+)
 from lawspeaker.checks.terraform.values import document
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, upheld, violated
 
@@ -117,10 +128,14 @@ def _inside(value: Expression) -> tuple[Expression, ...]:
     match value:
         case Pairs(pairs):
             return tuple(inner for _, inner in pairs)
-        case Items(parts) | Template(parts) | Call(_, parts):
+        case Items(parts) | Template(parts) | Call(_, parts) | Operation(_, parts):
             return parts
         case Choice(_, then, otherwise):
             return then, otherwise
+        case Into(base, _):
+            return (base,)
+        case Loop(items=items, result=result):
+            return items, result
         case _:
             return ()
 

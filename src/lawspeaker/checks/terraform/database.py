@@ -1,10 +1,11 @@
 """Public databases: an address or a firewall that lets the whole internet try the password."""
 
+import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
 from lawspeaker.checks.terraform.addresses import is_everyone
-from lawspeaker.checks.terraform.module import Module, Resource
+from lawspeaker.checks.terraform.module import Body, Module, Resource
 from lawspeaker.checks.terraform.policy import statements
 from lawspeaker.checks.terraform.values import Unknown, leaves, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, violated
@@ -22,6 +23,7 @@ _PUBLICLY_ACCESSIBLE: Final = (
     "nifcloud_db_instance",
 )
 _SEARCH: Final = ("aws_elasticsearch_domain", "aws_opensearch_domain")
+_SEARCH_POLICIES: Final = tuple(f"{type}_policy" for type in _SEARCH)
 _AZURE_SERVERS: Final = (
     "azurerm_postgresql_server",
     "azurerm_mysql_server",
@@ -29,6 +31,8 @@ _AZURE_SERVERS: Final = (
     "azurerm_mssql_server",
     "azurerm_cosmosdb_account",
     "azurerm_redis_cache",
+    "azurerm_postgresql_flexible_server",
+    "azurerm_mysql_flexible_server",
 )
 _AZURE_FIREWALLS: Final = (
     "azurerm_postgresql_firewall_rule",
@@ -40,12 +44,31 @@ _AZURE_FIREWALLS: Final = (
     "azurerm_sql_firewall_rule",
     "azurerm_redis_firewall_rule",
 )
+# Addresses: a /7, as for ranges.
+_MOST: Final = (1 << 25) - 1
+# Who may connect: where a resource says it, and by which attribute.
+_NETWORKS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
+    ("google_sql_database_instance", ("settings", "ip_configuration", "authorized_networks"), "value"),
+    ("google_alloydb_instance", ("network_config", "authorized_external_networks"), "cidr_range"),
+    ("aws_db_security_group", ("ingress",), "cidr"),
+    ("aws_redshift_security_group", ("ingress",), "cidr"),
+    ("digitalocean_database_firewall", ("rule",), "value"),
+    ("mongodbatlas_project_ip_access_list", (), "cidr_block"),
+    ("mongodbatlas_project_ip_whitelist", (), "cidr_block"),
+    ("alicloud_db_instance", (), "security_ips"),
+    ("nifcloud_db_security_group", ("rule",), "cidr_ip"),
+)
+# What narrows who may come in through a public endpoint of Azure.
+_NARROW: Final = ("ip_range_filter", "is_virtual_network_filter_enabled", "delegated_subnet_id")
 _SHARED: Final = {
     "aws_ami_launch_permission": ("group",),
     "aws_snapshot_create_volume_permission": ("group", "account_id"),
     "aws_db_snapshot": ("shared_accounts",),
     "aws_db_cluster_snapshot": ("shared_accounts",),
 }
+_BIGQUERY_GRANTS: Final = tuple(
+    f"google_bigquery_{kind}_iam_{form}" for kind in ("dataset", "table") for form in ("member", "binding")
+)
 _NETWORK_RULES: Final = "_firewall_rule", "_virtual_network_rule"
 
 
@@ -59,54 +82,47 @@ def search_policy(module: Module) -> Iterator[Verdict]:
     """A search domain outside of a VPC whose policy allows everyone."""
     for resource in module.of(*_SEARCH):
         yield from each(resource, _search(resource, module))
+    for resource in module.of(*_SEARCH_POLICIES):
+        domains = [domain for target in targets_of(resource.get("domain_name")) for domain in module.all_at(target)]
+        inside = bool(domains) and all(domain.children("vpc_options") for domain in domains)
+        yield from each(resource, iter(()) if inside else _search(resource, module))
 
 
-def cloud_sql(module: Module) -> Iterator[Verdict]:
-    """Cloud SQL with an authorised network that is the whole internet."""
-    for resource in module.of("google_sql_database_instance"):
-        yield from each(resource, _networks(resource))
+def networks(module: Module) -> Iterator[Verdict]:
+    """A database with a network among those that may connect that is the whole internet."""
+    for type, path, name in _NETWORKS:
+        for resource in module.of(type):
+            yield from each(resource, _networks(resource, path, name))
 
 
 def bigquery(module: Module) -> Iterator[Verdict]:
-    """A BigQuery data set that is shared with all authenticated users."""
-    for resource in module.of("google_bigquery_dataset"):
-        wrong = (
-            violated(resource, "everybody with a Google account can read the data set", access.at("special_group"))
-            for access in resource.children("access")
-            if access.get("special_group") == "allAuthenticatedUsers" or access.get("iam_member") == "allUsers"
-        )
-        yield from each(resource, wrong)
+    """A BigQuery data set that is shared with all authenticated users, or with everybody."""
+    for resource in module.of("google_bigquery_dataset", "google_bigquery_dataset_access"):
+        bodies = resource.children("access") if resource.type == "google_bigquery_dataset" else (resource,)
+        given = [(body, name) for body in bodies for name in ("special_group", "iam_member")]
+        yield from each(resource, (verdict for body, name in given for verdict in _shared(resource, body, name)))
+    for resource in module.of(*_BIGQUERY_GRANTS):
+        given = [(resource, name) for name in ("member", "members")]
+        yield from each(resource, (verdict for body, name in given for verdict in _shared(resource, body, name)))
 
 
 def azure_firewall(module: Module) -> Iterator[Verdict]:
-    """A firewall rule from 0.0.0.0 to the end of the address space."""
+    """A firewall rule for a good part of the address space."""
     for resource in module.of(*_AZURE_FIREWALLS):
-        everything = resource.get("start_ip_address") == "0.0.0.0" and resource.get("end_ip_address") in (
-            "255.255.255.255",
-            "255.255.255.254",
-        )
-        wrong = [violated(resource, "the firewall lets the whole internet in", resource.at("end_ip_address"))]
-        yield from each(resource, iter(wrong if everything else []))
+        yield from each(resource, _range(resource))
 
 
 def azure_endpoint(module: Module) -> Iterator[Verdict]:
     """A public endpoint that is asked for, without any rule beside it that narrows who may come in."""
     for resource in module.of(*_AZURE_SERVERS):
         name = "public_network_access_enabled"
-        open_wide = resource.get(name) is True and not _has_rules(resource, module)
+        value = resource.flag(name)
+        if isinstance(value, Unknown) and not _has_rules(resource, module):
+            yield undecided(resource, "whether its public endpoint is on", value, resource.at(name))
+            continue
+        open_wide = value is True and not _has_rules(resource, module)
         wrong = [violated(resource, "the public endpoint is on and nothing narrows it", resource.at(name))]
         yield from each(resource, iter(wrong if open_wide else []))
-
-
-def nifcloud(module: Module) -> Iterator[Verdict]:
-    """A group of a NIFCLOUD database that lets every address in."""
-    for resource in module.of("nifcloud_db_security_group"):
-        wrong = (
-            violated(resource, "the group lets the whole internet in", rule.at("cidr_ip"))
-            for rule in resource.children("rule")
-            if is_everyone(rule.get("cidr_ip")) is True
-        )
-        yield from each(resource, wrong)
 
 
 def snapshots(module: Module) -> Iterator[Verdict]:
@@ -123,8 +139,8 @@ def snapshots(module: Module) -> Iterator[Verdict]:
 
 RULE: Final = Rule(
     "public-database",
-    (publicly_accessible, search_policy, cloud_sql, bigquery, azure_firewall, azure_endpoint, nifcloud, snapshots),
-    r"nifcloud_db_|aws_(?:ami_launch_permission|snapshot_create)|aws_(?:db_|rds_|redshift|neptune|docdb|dms_|mq_|elasticsearch_|opensearch_)|google_sql_|google_bigquery_|"
+    (publicly_accessible, search_policy, networks, bigquery, azure_firewall, azure_endpoint, snapshots),
+    r"nifcloud_db_|alicloud_db_instance|mongodbatlas_project_ip|digitalocean_database_firewall|google_alloydb_|aws_(?:ami_launch_permission|snapshot_create)|aws_(?:db_|rds_|redshift|neptune|docdb|dms_|mq_|elasticsearch_|opensearch_)|google_sql_|google_bigquery_|"
     r"azurerm_(?:postgresql|mysql|mariadb|mssql|sql|cosmosdb|redis)_",
     r"rds|aurora|database|postgres|mysql|sql|redshift|\bdb\b|_db\b|\bdb_",
     doc=(
@@ -144,12 +160,35 @@ RULE: Final = Rule(
 )
 
 
+def _shared(resource: Resource, body: Body, name: str) -> Iterator[Verdict]:
+    for leaf in leaves(body.get(name)):
+        if isinstance(leaf, Unknown) and leaf.is_input and ":" not in leaf.known:
+            yield undecided(resource, "who can read the data set", leaf, body.at(name))
+        elif leaf in ("allUsers", "allAuthenticatedUsers"):
+            yield violated(resource, "everybody with a Google account can read the data set", body.at(name))
+
+
+def _range(resource: Resource) -> Iterator[Verdict]:
+    """From `start` to `end`, both included. 0.0.0.0 alone stands for Azure's own services."""
+    prefix = "" if resource.type == "azurerm_redis_firewall_rule" else "_address"
+    start, end = resource.get(f"start_ip{prefix}"), resource.get(f"end_ip{prefix}")
+    unknown = next((value for value in (start, end) if isinstance(value, Unknown) and value.is_input), None)
+    if unknown is not None and not (isinstance(start, Unknown) and isinstance(end, Unknown) and start == end):
+        yield undecided(resource, "which addresses the firewall lets in", unknown, resource.at(f"end_ip{prefix}"))
+    try:
+        size = int(ipaddress.IPv4Address(str(end))) - int(ipaddress.IPv4Address(str(start)))
+    except ValueError:
+        return
+    if size >= _MOST:
+        yield violated(resource, "the firewall lets the whole internet in", resource.at(f"end_ip{prefix}"))
+
+
 def _public_address(resource: Resource) -> Iterator[Verdict]:
     name = "publicly_accessible"
-    value = resource.get(name)
+    value = resource.flag(name)
     if isinstance(value, Unknown):
         yield undecided(resource, "whether the internet can reach the database", value, resource.at(name))
-    elif value in (True, "true"):
+    elif value is True:
         yield violated(resource, "the database has an address that the internet can reach", resource.at(name))
 
 
@@ -165,17 +204,19 @@ def _search(resource: Resource, module: Module) -> Iterator[Verdict]:
             yield violated(resource, "the policy gives everyone on the internet access to the domain", place)
 
 
-def _networks(resource: Resource) -> Iterator[Verdict]:
-    for network in nested(resource, ("settings", "ip_configuration", "authorized_networks")):
-        for leaf in leaves(network.get("value")):
+def _networks(resource: Resource, path: tuple[str, ...], name: str) -> Iterator[Verdict]:
+    for network in nested(resource, path):
+        for leaf in leaves(network.get(name)):
             open_wide = is_everyone(leaf)
             if isinstance(open_wide, Unknown):
-                yield undecided(resource, "which network may reach the database", open_wide, network.at("value"))
+                yield undecided(resource, "which network may reach the database", open_wide, network.at(name))
             elif open_wide:
-                yield violated(resource, "an authorised network is the whole internet", network.at("value"))
+                yield violated(resource, "an authorised network is the whole internet", network.at(name))
 
 
 def _has_rules(server: Resource, module: Module) -> bool:
+    if any(server.get(name) for name in _NARROW):
+        return True
     return any(
         server.address in targets_of(value)
         for rule in module.everything()

@@ -12,7 +12,7 @@ from lawspeaker.checks.terraform.module import Body, Module, Resource
 from lawspeaker.checks.terraform.values import Unknown, Value, document, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, upheld, violated
 
-_OFF: Final = (False, "false", "NONE", "Disabled", "DISABLED")
+_OFF: Final = (False, "false", "0", "NONE", "Disabled", "DISABLED")
 
 
 class Switch(NamedTuple):
@@ -106,7 +106,7 @@ def codebuild(module: Module) -> Iterator[Verdict]:
             violated(resource, "its artifacts are not encrypted at rest", body.at("encryption_disabled"))
             for name in ("artifacts", "secondary_artifacts")
             for body in resource.children(name)
-            if body.get("encryption_disabled") is True
+            if body.flag("encryption_disabled") is True
         )
         yield from each(resource, wrong)
 
@@ -164,7 +164,10 @@ def _judge(resource: Resource, body: Body, switch: Switch, module: Module) -> It
         yield violated(resource, "encryption at rest is switched off", body.at(switch.attribute))
     elif value is None and switch.default == "off" and not _encrypted_elsewhere(resource, body, module):
         source = next((name for name in _INHERITS if body.get(name)), "")
-        if source:
+        default = _by_default(resource, module) if "ebs" in resource.type or body is not resource else False
+        if isinstance(default, Unknown):
+            yield undecided(resource, "whether it is encrypted at rest", default, body.place)
+        elif source:
             yield _inherited(resource, body.get(source), module)
         else:
             yield violated(resource, "encryption at rest is not switched on", body.place)
@@ -177,14 +180,27 @@ def _encrypted_elsewhere(resource: Resource, body: Body, module: Module) -> bool
     if resource.type == "aws_elasticache_replication_group":
         return resource.get("engine") == "valkey"
     if body.get("encrypted") is None and ("ebs" in resource.type or body is not resource):
-        return any(found.get("enabled") is not False for found in module.of("aws_ebs_encryption_by_default"))
+        return _by_default(resource, module) is True
+    return False
+
+
+def _by_default(resource: Resource, module: Module) -> bool | Unknown:
+    """Whether every volume of the account is encrypted: a setting that is surely applied, where the volume is made."""
+    for found in module.of("aws_ebs_encryption_by_default"):
+        enabled = found.flag("enabled")
+        loops = (enabled, found.get("count"), found.get("for_each"))
+        unknown = next((value for value in loops if isinstance(value, Unknown)), None)
+        if unknown is None and found.get("provider") is None and resource.get("provider") is None:
+            return enabled is not False
+        if enabled is not False:
+            return unknown or Unknown("whether volumes are encrypted by default there")
     return False
 
 
 def _inherited(resource: Resource, value: Value, module: Module) -> Verdict:
     """A copy is encrypted if what it copies is, where that is in the program."""
     for source in filter(None, map(module.at, targets_of(value))):
-        if source.get("storage_encrypted") is True or source.get("encrypted") is True:
+        if True in (source.flag("storage_encrypted"), source.flag("encrypted")):
             return upheld(resource)
         if source.type in {resource.type, "aws_ebs_volume"} and source.absent is None:
             return violated(resource, f"it copies {shown(source.address)}, which is not encrypted at rest")

@@ -40,7 +40,7 @@ def gke(module: Module) -> Iterator[Verdict]:
 def aks(module: Module) -> Iterator[Verdict]:
     """AKS: neither private nor for some addresses only."""
     for resource in module.of("azurerm_kubernetes_cluster"):
-        private = resource.get("private_cluster_enabled")
+        private = resource.flag("private_cluster_enabled")
         profiles = resource.children("api_server_access_profile")
         ranges = [
             resource.get("api_server_authorized_ip_ranges"),
@@ -56,7 +56,7 @@ def api_methods(module: Module) -> Iterator[Verdict]:
     for resource in module.of("aws_api_gateway_method"):
         open_wide = (
             resource.get("authorization") == "NONE"
-            and resource.get("api_key_required") in (None, False)
+            and resource.flag("api_key_required") in (None, False)
             and not str(resource.get("http_method")).startswith("OPTION")
         )
         wrong = [violated(resource, _CALLABLE, resource.at("authorization"))]
@@ -106,8 +106,8 @@ RULE: Final = Rule(
 
 
 def _eks(resource: Resource, body: Body) -> Iterator[Verdict]:
-    public, ranges = body.get("endpoint_public_access"), body.get("public_access_cidrs")
-    if public in (False, "false"):
+    public, ranges = body.flag("endpoint_public_access"), body.get("public_access_cidrs")
+    if public is False:
         return
     given = [is_everyone(leaf) for leaf in leaves(ranges) if leaf is not None]
     unknown = next((one for one in (public, *given) if isinstance(one, Unknown)), None)
@@ -125,6 +125,6 @@ def _gke(resource: Resource) -> Iterator[Verdict]:
             yield undecided(resource, "who can reach its control plane", open_wide, network.place)
         elif open_wide:
             yield violated(resource, _OPEN, network.at("cidr_block"))
-    private = [body.get("enable_private_endpoint") for body in resource.children("private_cluster_config")]
+    private = [body.flag("enable_private_endpoint") for body in resource.children("private_cluster_config")]
     if resource.absent is None and not resource.children("master_authorized_networks_config") and True not in private:
         yield violated(resource, _OPEN)

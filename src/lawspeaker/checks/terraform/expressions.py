@@ -10,15 +10,21 @@ from lawspeaker.checks.terraform.syntax import (
     Call,
     Choice,
     Expression,
+    Into,
     Items,
     Literal,
+    Loop,
     Opaque,
+    Operation,
     Pairs,
     Reference,
     Template,
 )
 
 _MAX_DEPTH: Final = 60
+_MAX_OPAQUE: Final = 1_000
+_MAX_NAMES: Final = 10
+_WORDS: Final = re.compile(r'"[^"$]')
 _ESCAPE: Final = re.compile(r'\\(u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|[nrt"\\])|\$\$\{|%%\{')
 _ESCAPES: Final = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\\\": "\\", "$${": "${", "%%{": "%{"}
 _NAMES: Final = re.compile(
@@ -53,36 +59,44 @@ def _expression(text: str, node: tree_sitter.Node, depth: int) -> Expression:
 
 
 def _opaque(text: str, node: tree_sitter.Node) -> Opaque:
-    names = _NAMES.findall(text[node.start_byte : min(node.end_byte, node.start_byte + 1000)])
-    return Opaque(tuple(dict.fromkeys(names))[:3])
+    """What is not evaluated. Made of references alone it names what exists; words of its own may say anything."""
+    raw = text[node.start_byte : node.end_byte]
+    names = tuple(dict.fromkeys(_NAMES.findall(raw[:_MAX_OPAQUE])))
+    more = len(raw) > _MAX_OPAQUE or len(names) > _MAX_NAMES
+    return Opaque(names[:_MAX_NAMES], more or bool(_WORDS.search(raw)))
 
 
 def _wrapper(text: str, node: tree_sitter.Node, depth: int) -> Expression:
     """`expression` and its kin: a base, and perhaps steps into it."""
-    children = [child for child in node.children if child.is_named and child.type != "comment"]
+    return _stepped(text, node, [child for child in node.children if child.is_named], depth)
+
+
+def _stepped(text: str, node: tree_sitter.Node, children: list[tree_sitter.Node], depth: int) -> Expression:
+    children = [child for child in children if child.type != "comment"]
     if not children:
         return Opaque()
     base, *steps = children
     if base.type == "variable_expr":
-        return _reference(text, base, steps)
-    return _opaque(text, node) if steps else _expression(text, base, depth)
+        return Reference((text[base.start_byte : base.end_byte], *_steps(text, steps)))
+    inner = _expression(text, base, depth)
+    return Into(inner, _steps(text, steps)) if steps else inner
 
 
-def _reference(text: str, base: tree_sitter.Node, steps: list[tree_sitter.Node]) -> Expression:
-    path: list[str | int | Literal | Reference | None] = [text[base.start_byte : base.end_byte]]
+def _steps(text: str, steps: list[tree_sitter.Node]) -> tuple[str | int | Literal | Reference | None, ...]:
+    path: list[str | int | Literal | Reference | None] = []
     for step in steps:
         raw = text[step.start_byte : step.end_byte].strip()
         if step.type == "get_attr":
             path.append(raw.removeprefix(".").strip())
         elif re.fullmatch(r"\[\s*\d{1,9}\s*\]|\.\d{1,9}", raw):
-            path.append(int(raw.strip("[]. \t")))
+            path.append(int(raw.strip("[]. \t\r\n")))
         elif match := re.fullmatch(r'\[\s*"([^"$\\]*)"\s*\]', raw):
             path.append(Literal(match[1]))
         elif match := re.fullmatch(r"\[\s*([a-z]\w*(?:\.\w+){1,5})\s*\]", raw):
             path.append(Reference(tuple(match[1].split("."))))
         else:
             path.append(None)
-    return Reference(tuple(path))
+    return tuple(path)
 
 
 def _literal(text: str, node: tree_sitter.Node, depth: int) -> Expression:
@@ -130,7 +144,7 @@ def _template(text: str, node: tree_sitter.Node, start: int, end: int, depth: in
         parts.append(Literal(unescape(text[start : child.start_byte])))
         inner = next((part for part in child.children if part.type == "expression"), None)
         readable = child.type == "template_interpolation" and inner is not None
-        parts.append(_expression(text, inner, depth) if readable and inner else _opaque(text, child))
+        parts.append(_expression(text, inner, depth) if readable and inner else Opaque(_opaque(text, child).names))
         start = child.end_byte
     parts.append(Literal(unescape(text[start:end])))
     return parts[0] if len(parts) == 1 else Template(tuple(parts))
@@ -165,14 +179,44 @@ def _choice(text: str, node: tree_sitter.Node, depth: int) -> Expression:
     return Choice(sides[0], sides[1], sides[2]) if len(sides) == 3 else _opaque(text, node)
 
 
-def _unary(text: str, node: tree_sitter.Node, depth: int) -> Expression:
-    """`-1` and `!true`; anything that computes is opaque."""
-    raw = text[node.start_byte : node.end_byte].replace(" ", "")
-    if raw in {"!true", "!false"}:
-        return Literal(raw == "!false")
-    if re.fullmatch(r"-\d{1,18}", raw):
-        return Literal(int(raw))
-    return _opaque(text, node)
+def _operation(text: str, node: tree_sitter.Node, depth: int) -> Expression:
+    """`-1` and `!x`, comparisons, sums and what joins conditions."""
+    inner = node.child(0)
+    if inner is None:
+        return Opaque()
+    signs = [child for child in inner.children if not child.is_named and child.type not in {"(", ")"}]
+    if len(signs) != 1:
+        return _opaque(text, node)
+    before = [child for child in inner.children if child.is_named and child.end_byte <= signs[0].start_byte]
+    after = [child for child in inner.children if child.is_named and child.start_byte >= signs[0].end_byte]
+    sides = [_stepped(text, node, side, depth) for side in (before, after) if side]
+    sign = text[signs[0].start_byte : signs[0].end_byte]
+    if sign == "-" and len(sides) == 1 and isinstance(sides[0], Literal) and isinstance(sides[0].value, int):
+        return Literal(-sides[0].value)
+    return Operation(sign, tuple(sides)) if sides else _opaque(text, node)
+
+
+def _loop(text: str, node: tree_sitter.Node, depth: int) -> Expression:
+    """`[for x in xs : x]`. One that groups its values is not evaluated."""
+    inner = node.child(0)
+    intro = next((child for child in inner.children if child.type == "for_intro"), None) if inner else None
+    if inner is None or intro is None or any(child.type == "ellipsis" for child in inner.children):
+        return _opaque(text, node)
+    names = [text[child.start_byte : child.end_byte] for child in intro.children if child.type == "identifier"]
+    items = next((child for child in intro.children if child.type == "expression"), None)
+    results = [child for child in inner.children if child.type == "expression"]
+    cond = next((child for child in inner.children if child.type == "for_cond"), None)
+    test = next((child for child in cond.children if child.type == "expression"), None) if cond else None
+    if not names or items is None or not results:
+        return _opaque(text, node)
+    return Loop(
+        names[0] if len(names) > 1 else "",
+        names[-1],
+        _expression(text, items, depth),
+        _expression(text, results[0], depth) if len(results) > 1 else None,
+        _expression(text, results[-1], depth),
+        _expression(text, test, depth) if test else None,
+    )
 
 
 _READERS: Final[Mapping[str, Callable[[str, tree_sitter.Node, int], Expression]]] = {
@@ -186,5 +230,6 @@ _READERS: Final[Mapping[str, Callable[[str, tree_sitter.Node, int], Expression]]
     "tuple": _items,
     "object": _pairs,
     "conditional": _choice,
-    "operation": _unary,
+    "operation": _operation,
+    "for_expr": _loop,
 }

@@ -13,6 +13,7 @@ from lawspeaker.checks.terraform.command_line import BEYOND
 from lawspeaker.checks.terraform.commands import command_module
 from lawspeaker.checks.terraform.drawn import Drawn, Reader
 from lawspeaker.checks.terraform.kubernetes import kubernetes
+from lawspeaker.checks.terraform.parse import parse
 from lawspeaker.checks.terraform.plan import plan
 from lawspeaker.checks.terraform.templates import cloudformation
 from lawspeaker.checks.text.fences import fenced
@@ -23,6 +24,17 @@ from lawspeaker.finding import Span
 
 JSON: Final = "Terraform in JSON"
 DIFF: Final = "diffs of Terraform"
+ENCODED: Final = "Terraform that is written in a code"
+_TO_FILE: Final = (
+    r"\b(?:base64|base32|openssl|gunzip|gzip|zcat|xxd|uudecode)\b[^\n]{0,300}>{1,2}[ \t]*\S{0,200}\.(?:tf|tofu)\b|"
+    r"\b(?:b64decode|decompress|fromhex|unhexlify)\b[^\n]{0,300}\.(?:tf|tofu)\b|"
+    r"\.(?:tf|tofu)\b[^\n]{0,300}\b(?:b64decode|decompress|fromhex|unhexlify)\b"
+)
+_CARRIED: Final = "what this resource carries in another language"
+_CARRIERS: Final = re.compile(
+    r"awscc_|azapi_|aws_cloudformation_stack|aws_cloudcontrolapi_resource|azurerm_(?:\w+_)?template_deployment|"
+    r"google_deployment_manager_deployment|(?:kubernetes|kubectl)_manifest"
+)
 _PLAN: Final = "Terraform plans in JSON"
 # Every pattern of a language must occur.
 _FOREIGN: Final = (
@@ -41,8 +53,10 @@ _FOREIGN: Final = (
         r"^(?:\+\+\+|\*\*\* (?:Update|Add) File:) [^\t\r\n]+\.(?:tf|tofu)\b",
     ),
     (JSON, r'"(?:resource|data)"\s*:\s*(?:\[\s*)?\{\s*"[a-z][a-z0-9]*_\w+"\s*:\s*[\[{]'),
+    (ENCODED, _TO_FILE),
     (_PLAN, r'"resource_changes"\s*:|"root_module"\s*:\s*\{'),
 )
+_ENCODINGS: Final = PatternSet([_TO_FILE])
 _PATTERNS: Final = PatternSet([pattern for _, pattern in _FOREIGN], at_once=True)
 # What can be read all the same, and all of it.
 _READERS: Final[Mapping[str, Reader]] = {_PLAN: plan}
@@ -75,6 +89,18 @@ def foreign(segment: Segment, texts: list[str]) -> Iterator[Foreign | Drawn]:
             elif language not in seen:
                 seen.add(language)
                 yield Foreign(language, reading.span(0, len(reading.text)), part is not None)
+
+
+def times_encoded(text: str) -> int:
+    """How often `text` decodes something to a Terraform file."""
+    return sum(1 for _ in _ENCODINGS.search(text, 100))
+
+
+def carried(source: Reading) -> Iterator[Foreign]:
+    """The resources of the program `source` whose settings are code of another language."""
+    for block in parse(source.text).blocks:
+        if block.type == "resource" and block.labels and _CARRIERS.match(block.labels[0]):
+            yield Foreign(_CARRIED, source.span(block.start, block.header))
 
 
 def ordered(segment: Segment) -> Iterator[Foreign | Drawn]:

@@ -22,6 +22,9 @@ _ATTACHMENTS: Final = (
     "aws_iam_user_policy_attachment",
     "aws_iam_group_policy_attachment",
     "aws_iam_policy_attachment",
+    "aws_iam_role_policy_attachments_exclusive",
+    "aws_iam_user_policy_attachments_exclusive",
+    "aws_iam_group_policy_attachments_exclusive",
     "aws_ssoadmin_managed_policy_attachment",
 )
 _RESOURCE_POLICIES: Final = ("aws_sqs_queue_policy", "aws_sns_topic_policy", "aws_sqs_queue", "aws_sns_topic")
@@ -32,15 +35,24 @@ _BASIC_ROLES: Final = ("roles/owner", "roles/editor")
 # At the level of a project and above they lend every service account in it.
 _LENDING_ROLES: Final = ("roles/iam.serviceAccountUser", "roles/iam.serviceAccountTokenCreator")
 _AZURE_ALL: Final = frozenset(
-    {"*", *(f"microsoft.authorization/{what}" for what in ("*", "*/write", "roledefinitions/write"))}
+    {
+        "*",
+        *(
+            f"microsoft.authorization/{what}"
+            for what in ("*", "*/write", "roledefinitions/write", "roleassignments/*", "roleassignments/write")
+        ),
+    }
 )
+_AZURE_OWNERS: Final = ("Owner", "User Access Administrator")
+_SUBSCRIPTION: Final = re.compile(r"/|/subscriptions/[^/]+/?|/providers/Microsoft\.Management/managementGroups/[^/]+/?")
+_SUBSCRIPTIONS: Final = re.compile(r"(?:data\.)?azurerm_(?:subscription|management_group)\.")
 _KUBERNETES_ROLES: Final = tuple(
     f"kubernetes_{scope}role{version}" for scope in ("", "cluster_") for version in ("", "_v1")
 )
 _KUBERNETES_BINDINGS: Final = tuple(
     f"kubernetes_{scope}role_binding{version}" for scope in ("", "cluster_") for version in ("", "_v1")
 )
-_ADMINISTRATOR: Final = ":iam::aws:policy/AdministratorAccess"
+_ADMINISTRATOR: Final = "iam::aws:policy/AdministratorAccess"
 # A service in part or an action in nothing but wildcards: `?` is one like `*`, so `s3:?*` is every action of S3.
 _WILDCARD: Final = re.compile(r"[^:]*[*?][^:]*(?::.*)?|[^:]*:[*?]+", re.DOTALL)
 
@@ -76,15 +88,12 @@ def queue_policies(module: Module) -> Iterator[Verdict]:
 def attachments(module: Module) -> Iterator[Verdict]:
     """AWS's own AdministratorAccess, attached or managed by a role."""
     for resource in module.of(*_ATTACHMENTS, "aws_iam_role"):
-        names = ("policy_arn", "managed_policy_arn", "managed_policy_arns")
-        given = [(name, leaf) for name in names for leaf in leaves(resource.get(name))]
-        wrong = (
-            violated(resource, "AdministratorAccess allows every action", resource.at(name))
-            for name, leaf in given
-            if isinstance(leaf, str) and leaf.endswith(_ADMINISTRATOR)
-        )
-        if any(leaf is not None for _, leaf in given):
-            yield from each(resource, wrong)
+        names = ("policy_arn", "managed_policy_arn", "managed_policy_arns", "policy_arns")
+        given = [(name, leaf) for name in names for leaf in leaves(resource.get(name)) if leaf is not None]
+        if given:
+            yield from each(
+                resource, (verdict for name, leaf in given for verdict in _attached(resource, name, leaf, module))
+            )
 
 
 def azure_roles(module: Module) -> Iterator[Verdict]:
@@ -96,6 +105,32 @@ def azure_roles(module: Module) -> Iterator[Verdict]:
             if not _AZURE_ALL.isdisjoint(leaf.lower() for leaf in leaves(body.get("actions")) if isinstance(leaf, str))
         )
         yield from each(resource, wrong)
+
+
+def azure_assignments(module: Module) -> Iterator[Verdict]:
+    """An owner of a whole subscription, or whoever may make owners of it."""
+    for resource in module.of("azurerm_role_assignment"):
+        scope = resource.get("scope")
+        wide = (isinstance(scope, str) and _SUBSCRIPTION.fullmatch(scope)) or any(
+            _SUBSCRIPTIONS.match(target) for target in targets_of(scope)
+        )
+        role = resource.get("role_definition_name")
+        wrong = [violated(resource, f"{role} of all that there is", resource.at("role_definition_name"))]
+        yield from each(resource, iter(wrong if wide and role in _AZURE_OWNERS else []))
+
+
+def google_policies(module: Module) -> Iterator[Verdict]:
+    """The whole policy of a project, folder or organisation, with a binding of a basic role."""
+    for level in ("project", "folder", "organization"):
+        for resource in module.of(f"google_{level}_iam_policy"):
+            sources = [found for target in targets_of(resource.get("policy_data")) for found in module.all_at(target)]
+            wrong = (
+                violated(resource, f"{shown(str(binding.get('role')))} allows nearly every action", binding.at("role"))
+                for source in sources
+                for binding in source.children("binding")
+                if binding.get("role") in (*_BASIC_ROLES, *_LENDING_ROLES)
+            )
+            yield from each(resource, wrong)
 
 
 def google_roles(module: Module) -> Iterator[Verdict]:
@@ -143,8 +178,18 @@ def held_policies(module: Module) -> Iterator[tuple[Resource, Iterator[Statement
 
 RULE: Final = Rule(
     "wildcard-action",
-    (policies, documents, queue_policies, attachments, azure_roles, google_roles, kubernetes_roles),
-    r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_definition\b|google_\w+_iam_|kubernetes_(?:cluster_)?role",
+    (
+        policies,
+        documents,
+        queue_policies,
+        attachments,
+        azure_roles,
+        azure_assignments,
+        google_roles,
+        google_policies,
+        kubernetes_roles,
+    ),
+    r"aws_(?:iam|ssoadmin|sqs|sns)_|azurerm_role_(?:definition|assignment)\b|google_\w+_iam_|kubernetes_(?:cluster_)?role",
     r"\biam|iam\b|polic(y|ies)|\broles?\b",
     doc=(
         "Policies must name the actions that are needed: no `*`, no whole service, no `NotAction` that allows "
@@ -165,6 +210,15 @@ RULE: Final = Rule(
 }
 """,
 )
+
+
+def _attached(resource: Resource, name: str, policy: Value, module: Module) -> Iterator[Verdict]:
+    sources = [source.get("name") for target in targets_of(policy) for source in module.all_at(target)]
+    last = policy.parts[-1] if isinstance(policy, Unknown) and policy.parts else policy
+    if "AdministratorAccess" in sources or (isinstance(last, str) and last.endswith(_ADMINISTRATOR)):
+        yield violated(resource, "AdministratorAccess allows every action", resource.at(name))
+    elif isinstance(policy, Unknown) and not isinstance(last, str) and policy.is_input:
+        yield undecided(resource, "which policy is attached", policy, resource.at(name))
 
 
 def _policy(resource: Resource, body: Body, name: str, module: Module) -> Iterator[Verdict]:
@@ -193,8 +247,13 @@ def _statement(resource: Resource, statement: Statement) -> Iterator[Verdict]:
     if statement.not_actions is not None:
         yield violated(resource, "a statement allows all actions but a few", statement.place)
     for leaf in leaves(statement.actions):
-        if isinstance(leaf, Unknown) and not leaf.known:
-            yield undecided(resource, "which actions the policy allows", leaf, statement.place)
+        if isinstance(leaf, Unknown):
+            # Whatever a part of it is, the rest may be enough.
+            shape = "".join(part if isinstance(part, str) else "x" for part in leaf.parts)
+            if shape and _WILDCARD.fullmatch(shape):
+                yield violated(resource, f"a statement allows {_allowed(shape)}", statement.place)
+            elif not leaf.known or (leaf.is_input and not isinstance(leaf.parts[-1], str)):
+                yield undecided(resource, "which actions the policy allows", leaf, statement.place)
         elif isinstance(leaf, str) and _WILDCARD.fullmatch(leaf):
             yield violated(resource, f"a statement allows {_allowed(leaf)}", statement.place)
 

@@ -28,6 +28,9 @@ UDP_PORTS: Final[Mapping[int, str]] = {
     11211: "memcached",
 }  # fmt: skip
 _GROUPS: Final = ("aws_security_group", "aws_default_security_group")
+_GOOGLE_POLICIES: Final = tuple(
+    f"google_compute_{scope}firewall_policy_rule" for scope in ("", "network_", "region_network_")
+)
 _LIST: Final = "aws_ec2_managed_prefix_list"
 _RANGES: Final = ("cidr_blocks", "ipv6_cidr_blocks")
 _RANGE: Final = ("cidr_ipv4", "cidr_ipv6")
@@ -83,7 +86,7 @@ def split_rules(module: Module) -> Iterator[Verdict]:
 def google_firewall(module: Module) -> Iterator[Verdict]:
     """Google Cloud: an ingress rule; one that names no source lets every address in."""
     for resource in module.of("google_compute_firewall"):
-        if resource.get("direction") in (None, "INGRESS") and resource.get("disabled") is not True:
+        if resource.get("direction") in (None, "INGRESS") and resource.flag("disabled") is not True:
             yield from each(resource, _judge(resource, _google(resource)))
 
 
@@ -118,7 +121,7 @@ def other_firewalls(module: Module) -> Iterator[Verdict]:
 def network_acl(module: Module) -> Iterator[Verdict]:
     """AWS: an allowing entry of a network ACL, on its own or inside it."""
     for resource in module.of("aws_network_acl_rule"):
-        if resource.get("egress") is not True and resource.get("rule_action") == "allow":
+        if resource.flag("egress") is not True and resource.get("rule_action") == "allow":
             yield from each(resource, _judge(resource, [_aws(resource, ("cidr_block", "ipv6_cidr_block"), module)]))
     for resource in module.of("aws_network_acl", "aws_default_network_acl"):
         openings = [
@@ -137,6 +140,44 @@ def nifcloud(module: Module) -> Iterator[Verdict]:
     for resource in module.of("nifcloud_nas_security_group"):
         openings = [_plain(rule, "ANY") for rule in resource.children("rule")]
         yield from each(resource, _judge(resource, openings))
+
+
+def google_policy(module: Module) -> Iterator[Verdict]:
+    """Google Cloud: an ingress rule of a firewall policy."""
+    for resource in module.of(*_GOOGLE_POLICIES):
+        if resource.get("direction") in (None, "INGRESS") and resource.get("action") != "deny":
+            openings = [
+                Opening(
+                    (match.get("src_ip_ranges"),), config.get("ip_protocol"), _ports(config.get("ports")), match.place
+                )
+                for match in resource.children("match")
+                for config in match.children("layer4_configs")
+            ]
+            off = resource.flag("disabled") is True
+            yield from each(resource, _judge(resource, [] if off else openings))
+
+
+def lightsail(module: Module) -> Iterator[Verdict]:
+    """AWS Lightsail: ports of an instance; without a range they are for every address."""
+    for resource in module.of("aws_lightsail_instance_public_ports"):
+        openings = []
+        for body in resource.children("port_info"):
+            given = tuple(body.get(name) for name in ("cidrs", "ipv6_cidrs", "cidr_list_aliases"))
+            sources = given if any(value is not None for value in given) else ("0.0.0.0/0",)
+            ports = _range(body.get("from_port"), body.get("to_port"))
+            openings.append(Opening(sources, body.get("protocol"), (ports,), body.place))
+        yield from each(resource, _judge(resource, openings))
+
+
+def alicloud(module: Module) -> Iterator[Verdict]:
+    """Alibaba Cloud: an accepting rule of a security group, whose ports are `22/22`."""
+    for resource in module.of("alicloud_security_group_rule"):
+        if resource.get("type") == "ingress" and resource.get("policy") in (None, "accept"):
+            ports = resource.get("port_range")
+            given = ports.replace("-1/-1", "*").replace("/", "-") if isinstance(ports, str) else ports
+            sources = (resource.get("cidr_ip"), resource.get("ipv6_cidr_ip"))
+            opening = Opening(sources, resource.get("ip_protocol"), _ports(given), resource.at("cidr_ip"))
+            yield from each(resource, _judge(resource, [opening]))
 
 
 def openstack_firewall(module: Module) -> Iterator[Verdict]:
@@ -164,9 +205,12 @@ RULE: Final = Rule(
         other_firewalls,
         network_acl,
         nifcloud,
+        google_policy,
+        lightsail,
+        alicloud,
         openstack_firewall,
     ),
-    r"aws_(?:default_|vpc_)?security_group|aws_(?:default_)?network_acl|nifcloud_|openstack_fw_rule|google_compute_firewall\b|azurerm_network_security_|digitalocean_firewall|"
+    r"aws_(?:default_|vpc_)?security_group|aws_(?:default_)?network_acl|nifcloud_|openstack_fw_rule|google_compute_\w*firewall|aws_lightsail_instance_public|alicloud_security_group_rule|azurerm_network_security_|digitalocean_firewall|"
     r"openstack_networking_secgroup",
     r"security.?group|\bsg\b|_sg\b|firewall|ingress",
     doc=(

@@ -28,12 +28,14 @@ Outputs = Mapping[str, Value]
 
 
 class Folder(msgspec.Struct, frozen=True):
-    """The Terraform files of one folder, and its files of variables (`module` says which)."""
+    """The Terraform files of one folder, and its files of variables (`module` says which). The last `overrides` of
+    the files override the others."""
 
     path: str
     texts: tuple[str, ...]
     given: tuple[str, ...] = ()
     perhaps: tuple[str, ...] = ()
+    overrides: int = 0
 
 
 def target(path: str, source: object) -> str | None:
@@ -120,7 +122,9 @@ class _Follower:
         self._evaluated += 1
         given, perhaps = (folder.given, folder.perhaps) if root else ((), ())
         first = self._first[folder.path]
-        return evaluated(folder.texts, given, perhaps, inputs=inputs, outputs=outputs, within=within, first=first)
+        return evaluated(
+            folder.texts, given, perhaps, folder.overrides, inputs=inputs, outputs=outputs, within=within, first=first
+        )
 
     def _child(
         self, folder: Folder, call: Resource, name: str, chain: tuple[str, ...]

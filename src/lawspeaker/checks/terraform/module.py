@@ -9,10 +9,14 @@ from typing import Final
 
 import msgspec
 
+from lawspeaker.checks.terraform.overrides import merged
 from lawspeaker.checks.terraform.parse import assignments, parse
-from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Program
-from lawspeaker.checks.terraform.values import Scope, Unknown, Value
+from lawspeaker.checks.terraform.scope import Scope
+from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Reference
+from lawspeaker.checks.terraform.values import Unknown, Value
 
+_SWITCHES: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
+_MAX_INSTANCES: Final = 100
 _UNREAD: Final = Unknown("a part of the block that cannot be read")
 
 
@@ -37,6 +41,11 @@ class Body(msgspec.Struct, frozen=True):
     def get(self, name: str) -> Value:
         """The value of `name`; None where it is not set, which is also what `null` means."""
         return self.values.get(name, self.absent)
+
+    def flag(self, name: str) -> Value:
+        """The same as Terraform reads it where it wants a switch: a text may say it, too."""
+        value = self.get(name)
+        return _SWITCHES.get(value, value) if isinstance(value, str) else value
 
     def at(self, name: str = "") -> Place:
         """Where `name` is set; the first line of the block where it is not."""
@@ -90,8 +99,12 @@ class Module(msgspec.Struct, frozen=True):
             yield from self.resources.get(type, ())
 
     def at(self, address: str) -> Resource | None:
+        return next(self.all_at(address), None)
+
+    def all_at(self, address: str) -> Iterator[Resource]:
+        """The resources of one address: one for each turn of its loop."""
         type, _, name = address.rpartition(".")
-        return next((found for found in self.resources.get(type, ()) if found.name == name), None)
+        return (found for found in self.resources.get(type, ()) if found.name == name)
 
     def everything(self) -> Iterator[Resource]:
         for found in self.resources.values():
@@ -99,16 +112,19 @@ class Module(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=32)
-def module(texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[str, ...] = ()) -> Module:
+def module(
+    texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[str, ...] = (), overrides: int = 0
+) -> Module:
     """The module whose files have `texts`. `given` are the files of variables that Terraform reads by itself, in its
-    order; `perhaps`, those that somebody may name. Never raises."""
-    return evaluated(texts, given, perhaps)
+    order; `perhaps`, those that somebody may name. The last `overrides` files override the others. Never raises."""
+    return evaluated(texts, given, perhaps, overrides)
 
 
 def evaluated(
     texts: tuple[str, ...],
     given: tuple[str, ...] = (),
     perhaps: tuple[str, ...] = (),
+    overrides: int = 0,
     *,
     inputs: Mapping[str, Value] | None = None,
     outputs: Mapping[str, Mapping[str, Value]] | None = None,
@@ -118,14 +134,21 @@ def evaluated(
     """`module`, as a call with `inputs` makes it, where its calls give `outputs`; see `Scope`. `first` is the number of
     the first file. Never raises."""
     programs = [parse(text) for text in texts]
+    files = [program.blocks for program in programs]
+    blocks = merged(files[: len(files) - overrides], files[len(files) - overrides :])
     scope = Scope(
-        _variables(programs, given, perhaps), _locals(programs), inputs=inputs, outputs=outputs, within=within
+        _variables(blocks, given, perhaps),
+        _locals(blocks),
+        inputs=inputs,
+        objects=_objects(blocks),
+        outputs=outputs,
+        within=within,
     )
     resources: dict[str, list[Resource]] = {}
-    for file, program in enumerate(programs, first):
-        for block in program.blocks:
-            for resource in _resources(block, file, scope, within):
-                resources.setdefault(resource.type, []).append(resource)
+    for at, block in blocks:
+        counted = "count.index" in texts[at][block.start : block.end]
+        for resource in _resources(block, at + first, scope, within, counted=counted):
+            resources.setdefault(resource.type, []).append(resource)
     unread = [Place(file, *place) for file, program in enumerate(programs, first) for place in program.unread]
     damaged = [
         Place(file, block.start, block.end)
@@ -137,13 +160,14 @@ def evaluated(
     return Module(texts, frozen, (*unread, *damaged))
 
 
-def _variables(programs: Sequence[Program], given: Sequence[str], perhaps: Sequence[str]) -> dict[str, Expression]:
+def _variables(
+    blocks: Sequence[tuple[int, Block]], given: Sequence[str], perhaps: Sequence[str]
+) -> dict[str, Expression]:
     """What variables come to: their defaults, over them the files that are read. A variable that another file would
     change is unknown; so are all where a file cannot be read."""
     known: dict[str, Expression] = {
         block.labels[0]: block.attributes["default"].value
-        for program in programs
-        for block in program.blocks
+        for _, block in blocks
         if block.type == "variable" and block.labels and "default" in block.attributes
     }
     for values, whole in map(assignments, given):
@@ -153,18 +177,27 @@ def _variables(programs: Sequence[Program], given: Sequence[str], perhaps: Seque
     return known
 
 
-def _locals(programs: Sequence[Program]) -> dict[str, Expression]:
+def _locals(blocks: Sequence[tuple[int, Block]]) -> dict[str, Expression]:
     return {
         name: attribute.value
-        for program in programs
-        for block in program.blocks
+        for _, block in blocks
         if block.type == "locals"
         for name, attribute in block.attributes.items()
     }
 
 
-def _resources(block: Block, file: int, scope: Scope, within: str) -> Iterator[Resource]:
-    """The resource that `block` declares: one for each turn of a `for_each` that is known, none for a count of 0."""
+def _objects(blocks: Sequence[tuple[int, Block]]) -> dict[str, Block]:
+    """The resources and data sources, by address."""
+    found: dict[str, Block] = {}
+    for _, block in blocks:
+        if block.type in {"resource", "data"} and len(block.labels) == 2:
+            found.setdefault(".".join(("data", *block.labels) if block.type == "data" else block.labels), block)
+    return found
+
+
+def _resources(block: Block, file: int, scope: Scope, within: str, *, counted: bool) -> Iterator[Resource]:
+    """The resource that `block` declares: one for each turn of a `for_each` that is known, or of a count that it asks
+    for the number of; none for a count of 0."""
     match (block.type, block.labels):
         case ("resource" | "data" | "ephemeral", (kind, name)):
             type = kind if block.type == "resource" else f"{block.type}.{kind}"
@@ -172,11 +205,16 @@ def _resources(block: Block, file: int, scope: Scope, within: str) -> Iterator[R
             type = other
         case (other, _):
             type, name = other, ""
-    if "count" in block.attributes and scope.evaluate(block.attributes["count"].value) == 0:
+    count = scope.evaluate(block.attributes["count"].value) if "count" in block.attributes else None
+    if count in (0, "0") and count is not False:
         return
-    for inner in _turns(block, "each", scope):
-        body = _body(block, file, inner)
-        yield Resource(body.values, body.written, body.blocks, body.place, body.absent, type, within + name)
+    turns = [scope]
+    if counted and isinstance(count, int) and 0 < count <= _MAX_INSTANCES and scope.turns(count):
+        turns = [scope.inside({"count": {"index": index}}) for index in range(count)]
+    for turn in turns:
+        for inner in _turns(block, "each", turn):
+            body = _body(block, file, inner)
+            yield Resource(body.values, body.written, body.blocks, body.place, body.absent, type, within + name)
 
 
 def _body(block: Block, file: int, scope: Scope) -> Body:
@@ -185,7 +223,7 @@ def _body(block: Block, file: int, scope: Scope) -> Body:
         if child.type == "dynamic" and child.labels:
             name = child.labels[0]
             contents = [inner for inner in child.blocks if inner.type == "content"]
-            turns = [_body(inner, file, turn) for turn in _turns(child, name, scope) for inner in contents]
+            turns = [_body(inner, file, turn) for turn in _turns(child, _iterator(child), scope) for inner in contents]
             blocks.setdefault(name, []).extend(turns)
         else:
             blocks.setdefault(child.type, []).append(_body(child, file, scope))
@@ -198,16 +236,23 @@ def _body(block: Block, file: int, scope: Scope) -> Body:
     )
 
 
+def _iterator(dynamic: Block) -> str:
+    """The name of a dynamic block's loop: the block's own, unless it says another."""
+    named = dynamic.attributes.get("iterator")
+    value = named.value if named else None
+    return str(value.steps[0]) if isinstance(value, Reference) and len(value.steps) == 1 else dynamic.labels[0]
+
+
 def _turns(block: Block, iterator: str, scope: Scope) -> Iterator[Scope]:
     """The scope of each turn of `block`'s `for_each`; `scope` itself where it has none, or its items are unknown or
     too many."""
     items = scope.evaluate(block.attributes["for_each"].value) if "for_each" in block.attributes else None
     if isinstance(items, Mapping) and scope.turns(len(items)):
         for key, value in items.items():
-            yield scope.inside(iterator, key, value)
+            yield scope.inside({iterator: {"key": key, "value": value}})
     elif isinstance(items, tuple) and scope.turns(len(items)):
         for item in items:
-            yield scope.inside(iterator, item, item)
+            yield scope.inside({iterator: {"key": item, "value": item}})
     else:
         yield scope
 

@@ -170,9 +170,10 @@ class _Reader:
                 if key is None or value is None:
                     continue
                 name = self._text[key.start_byte : key.end_byte]
-                read = Opaque() if child.has_error else expression(self._text, value)
+                # Whoever reads an attribute that is set twice takes one or the other.
+                read = Opaque() if child.has_error or name in attributes else expression(self._text, value)
                 place = (child.start_byte + self._offset, child.end_byte + self._offset)
-                attributes.setdefault(name, Attribute(read, *place))
+                attributes[name] = Attribute(read, *place)
             elif child.type == "block":
                 blocks.append(self.block(child, depth + 1))
         return attributes, tuple(blocks)

@@ -90,18 +90,23 @@ def _bounded(found: Iterator[Statement | Unknown]) -> Iterator[Statement | Unkno
 
 
 def _statements(value: Value, place: Place, module: Module, seen: set[str]) -> Iterator[Statement | Unknown]:
-    for address in targets_of(value):
-        source = module.at(address)
-        if source is not None and source.type == DOCUMENT:
-            if address not in seen and len(seen) < _MAX_SOURCES:
-                seen.add(address)
+    documents = [address for address in targets_of(value) if address.startswith(f"{DOCUMENT}.") and module.at(address)]
+    for address in documents:
+        if address not in seen and len(seen) < _MAX_SOURCES:
+            seen.add(address)
+            for source in module.all_at(address):
                 yield from _of_document(source, module, seen)
-            return
-        if source is not None and source.type == "aws_iam_policy":
+    if documents:
+        if isinstance(value, Unknown) and value.open:
+            yield value  # one of them, or something else
+        return
+    for source in filter(None, map(module.at, targets_of(value))):
+        if source.type == "aws_iam_policy" and not (isinstance(value, Unknown) and value.open):
             value = source.get("policy")  # a policy that is attached by its `policy` attribute
+            break
     data = document(value)
     if isinstance(data, Mapping):
-        items = data.get("Statement")
+        items = _element(data, "Statement")
         for item in items if isinstance(items, tuple) else (items,):
             if isinstance(item, Mapping):
                 yield _from_json(item, place)
@@ -123,14 +128,21 @@ def _of_document(source: Resource, module: Module, seen: set[str]) -> Iterator[S
 
 def _from_json(item: Mapping[str, Value], place: Place) -> Statement:
     return Statement(
-        item.get("Effect"),
-        item.get("Action"),
-        item.get("NotAction"),
-        item.get("Resource"),
-        item.get("Principal"),
-        item.get("Condition") or {},
+        _element(item, "Effect"),
+        _element(item, "Action"),
+        _element(item, "NotAction"),
+        _element(item, "Resource"),
+        _element(item, "Principal"),
+        _element(item, "Condition") or {},
         place,
     )
+
+
+def _element(item: Mapping[str, Value], name: str) -> Value:
+    """The element `name` of a policy, however it is capitalised: nobody should rely on AWS refusing it."""
+    if name in item:
+        return item[name]
+    return next((value for key, value in item.items() if key.lower() == name.lower()), None)
 
 
 def _from_block(body: Body) -> Statement:

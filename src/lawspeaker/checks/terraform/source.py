@@ -17,12 +17,13 @@ import msgspec
 
 from lawspeaker.checks.terraform.drawn import Drawn
 from lawspeaker.checks.terraform.edits import edited, is_patch
-from lawspeaker.checks.terraform.foreign import DIFF, JSON, Foreign, foreign, ordered
+from lawspeaker.checks.terraform.foreign import DIFF, ENCODED, JSON, Foreign, carried, foreign, ordered, times_encoded
 from lawspeaker.checks.terraform.local import Folder, called_by, roots
+from lawspeaker.checks.terraform.overrides import is_override
 from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, HEADER_WORDS, parse
 from lawspeaker.checks.terraform.values import DISGUISE
 from lawspeaker.checks.text.fences import fenced
-from lawspeaker.checks.text.readings import Reading, decoded, escaped
+from lawspeaker.checks.text.readings import Reading, decoded, escaped, forms
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import span_of
 
@@ -42,6 +43,12 @@ _PLAIN: Final[Mapping[int, str | None]] = {
 }
 
 
+# Codes that somebody decodes to a file.
+_CODES: Final = frozenset({"base64", "base32", "hexadecimal"})
+# A comment that ends for some readers where it goes on for others, and what it may hide there.
+_SPLIT_COMMENT: Final = re.compile('(?:#|//)[^\n]*(?:\r(?!\n)|[\x0b\x0c\x85\u2028\u2029])[^\n]*?(?:/[*]|<<|["{])')
+
+
 class Written(msgspec.Struct, frozen=True):
     """The sources of one module, and the texts of its files of variables: those that Terraform reads by itself, in
     its order, and those that somebody may name. `near` are the modules in other folders that its calls lead to."""
@@ -54,7 +61,8 @@ class Written(msgspec.Struct, frozen=True):
 
     @property
     def code(self) -> Folder:
-        return Folder(self.folder, tuple(source.text for source in self.sources), self.given, self.perhaps)
+        overrides = sum(map(_overrides, self.sources))
+        return Folder(self.folder, tuple(source.text for source in self.sources), self.given, self.perhaps, overrides)
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -78,6 +86,7 @@ def code_in(exchange: Exchange, scopes: frozenset[Scope]) -> Code:
             variables.setdefault(place, []).append(segment)
         for source in _sources(segment):
             groups.setdefault(place, []).append(source)
+            others += carried(source)
         others += [*_foreign(segment), *ordered(segment)]
     programs = _joined(
         [
@@ -173,6 +182,7 @@ def _sources(segment: Segment) -> Iterator[Reading]:
     if segment.scope == "tool_call":
         texts = (_bare(text) for text in _texts(segment.text) if not is_patch(text))
         yield from (Reading(segment, text, None) for text in texts if HEADER.search(text))
+        yield from _encoded(segment, decoded(segment.text)[1])
         return
     text = _bare(segment.text)
     end = 0
@@ -187,6 +197,21 @@ def _sources(segment: Segment) -> Iterator[Reading]:
         words = _bare(reading.text)
         if HEADER.search(words) and not is_patch(reading.text):
             yield Reading(segment, words, reading.start, reading.form)
+    yield from _encoded(segment, segment.text)
+
+
+def _encoded(segment: Segment, text: str) -> Iterator[Reading]:
+    """Terraform that stands in `text` in a code, as `base64 -d` gives it."""
+    seen: set[str] = set()
+    for form in forms(text):
+        if _CODES.isdisjoint(form.codes) or not _may_declare(form.text):
+            continue
+        seen = seen or _headers(text)
+        words = _bare(form.text)
+        headers = {header[0].strip() for header in HEADER.finditer(words)}
+        if headers - seen:
+            seen |= headers
+            yield Reading(segment, words, None) if text is not segment.text else Reading(segment, words, 0, form)
 
 
 def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Reading]:
@@ -203,26 +228,40 @@ def _raw(segment: Segment, text: str, start: int, end: int) -> Iterator[Reading]
 
 def _programs(sources: Sequence[Reading]) -> list[tuple[Reading, ...]]:
     """One module, unless two sources declare the same resource: then they are versions of each other, and
-    what is safe in one says nothing about the other."""
+    what is safe in one says nothing about the other. Files that override others come last, in the order of their
+    names."""
+    last = sorted(filter(_overrides, sources), key=lambda source: source.segment.name)
+    base = [source for source in sources if not _overrides(source)]
     seen: set[tuple[str, ...]] = set()
-    for source in sources:
+    for source in base:
         declared = {block.labels for block in parse(source.text).blocks if block.type == "resource"}
         if seen & declared:
-            return [(source,) for source in sources]
+            return [(each, *last) for each in base]
         seen |= declared
-    return [tuple(sources)]
+    return [(*base, *last)]
+
+
+def _overrides(source: Reading) -> bool:
+    return _is_program(source.segment) and is_override(source.segment.name)
 
 
 def _foreign(segment: Segment) -> Iterator[Foreign | Drawn]:
     whole = span_of(segment, 0, len(segment.text))
     strings = _texts(segment.text) if segment.scope == "tool_call" else [each.text for each in escaped(segment)]
     texts = [segment.text, *strings]
-    if any(map(_is_disguised, texts)):
+    if any(map(_is_disguised, texts)) or (_is_program(segment) and _SPLIT_COMMENT.search(segment.text)):
         yield Foreign("Terraform in disguise (hidden or look-alike characters)", whole)
     if _is_file(segment) and segment.name.endswith((".tf.json", ".tofu.json", ".tfvars.json")):
         yield Foreign(JSON, whole)
     elif not _is_program(segment):
-        yield from foreign(segment, texts)
+        # One payload, and it was read.
+        text = decoded(segment.text)[1] if segment.scope == "tool_call" else segment.text
+        read = any(_encoded(segment, text)) and times_encoded(text) == 1
+        yield from (item for item in foreign(segment, texts) if not (read and _is_encoded(item)))
+
+
+def _is_encoded(item: Foreign | Drawn) -> bool:
+    return isinstance(item, Foreign) and item.language == ENCODED
 
 
 def _is_disguised(text: str) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lawspeaker.checks.terraform.module import Body, Module, Resource
+from lawspeaker.checks.terraform.module import Module, Resource
 from lawspeaker.checks.terraform.policy import statements
-from lawspeaker.checks.terraform.values import Unknown, Value, leaves, targets_of
+from lawspeaker.checks.terraform.values import Unknown, Value, document, leaves, targets_of
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, nested, undecided, upheld, violated
 
 _ACLS: Final[Mapping[str, str]] = {
@@ -22,6 +22,15 @@ _WITH_POLICY: Final = (
     "aws_backup_vault_policy",
     "aws_glacier_vault",
     "aws_secretsmanager_secret_policy",
+)
+_OTHER_BUCKETS: Final = (
+    *(
+        "digitalocean_spaces_bucket",
+        "digitalocean_spaces_bucket_object",
+        "alicloud_oss_bucket",
+        "alicloud_oss_bucket_acl",
+    ),
+    *("tencentcloud_cos_bucket", "yandex_storage_bucket", "linode_object_storage_bucket", "scaleway_object_bucket_acl"),
 )
 _WITH_MEMBERS: Final = ("google_storage_bucket_iam_member", "google_storage_bucket_iam_binding")
 _WITH_ENTITY: Final = (
@@ -95,18 +104,26 @@ def azure_account(module: Module) -> Iterator[Verdict]:
     """An account that is told to allow public containers."""
     for resource in module.of("azurerm_storage_account"):
         names = ("allow_nested_items_to_be_public", "allow_blob_public_access")
-        wrong = (
-            violated(resource, "the account allows containers to be public", resource.at(name))
-            for name in names
-            if resource.get(name) is True
-        )
-        yield from each(resource, wrong)
+        yield from each(resource, (verdict for name in names for verdict in _allows(resource, name)))
 
 
-def spaces_bucket(module: Module) -> Iterator[Verdict]:
-    """A DigitalOcean bucket or object with a public ACL."""
-    for resource in module.of("digitalocean_spaces_bucket", "digitalocean_spaces_bucket_object"):
+def access_point(module: Module) -> Iterator[Verdict]:
+    """A policy of an S3 access point for everyone. Its own block is on unless it is told otherwise."""
+    for resource in module.of("aws_s3_access_point"):
+        blocks = resource.children("public_access_block_configuration")
+        off = blocks and not any(block.flag(switch) is True for block in blocks for switch in _POLICY_SWITCHES)
+        given = off and resource.get("policy") is not None
+        yield from each(resource, _public_policy(resource, module) if given else iter(()))
+
+
+def other_buckets(module: Module) -> Iterator[Verdict]:
+    """A bucket or object of another vendor with a public ACL or its kin."""
+    for resource in module.of(*_OTHER_BUCKETS):
         yield from each(resource, _public_acl(resource))
+    for resource in module.of("oci_objectstorage_bucket"):
+        access = resource.get("access_type")
+        wrong = [violated(resource, "everyone on the internet can read the bucket", resource.at("access_type"))]
+        yield from each(resource, iter(wrong if str(access).startswith("ObjectRead") else []))
 
 
 RULE: Final = Rule(
@@ -120,9 +137,11 @@ RULE: Final = Rule(
         gcs_bucket,
         azure_container,
         azure_account,
-        spaces_bucket,
+        access_point,
+        other_buckets,
     ),
-    r"aws_(?:s3|ecr|backup|glacier|secretsmanager)_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_",
+    r"aws_(?:s3|ecr|backup|glacier|secretsmanager)_|google_storage_|azurerm_storage_(?:account|container)\b|digitalocean_spaces_|"
+    r"alicloud_oss_bucket|oci_objectstorage_bucket|(?:tencentcloud_cos|yandex_storage|linode_object_storage|scaleway_object)_bucket",
     r"s3|bucket|storage|blob|spaces",
     doc=(
         "Buckets, objects, containers, image repositories and other stores must not be readable or writable "
@@ -146,6 +165,14 @@ _ACL_SWITCHES: Final = ("block_public_acls", "ignore_public_acls")
 _POLICY_SWITCHES: Final = ("block_public_policy", "restrict_public_buckets")
 
 
+def _allows(account: Resource, name: str) -> Iterator[Verdict]:
+    value = account.flag(name)
+    if isinstance(value, Unknown):
+        yield undecided(account, "whether containers may be public", value, account.at(name))
+    elif value is True:
+        yield violated(account, "the account allows containers to be public", account.at(name))
+
+
 def _public_acl(resource: Resource) -> Iterator[Verdict]:
     acl = resource.get("acl")
     what = _subject(resource)
@@ -156,7 +183,9 @@ def _public_acl(resource: Resource) -> Iterator[Verdict]:
     for grant in (*nested(resource, ("access_control_policy", "grant")), *resource.children("grant")):
         for grantee in (grant, *grant.children("grantee")):
             uri = grantee.get("uri")
-            if isinstance(uri, str) and uri.endswith(_GROUPS):
+            if isinstance(uri, Unknown) and uri.is_input:
+                yield undecided(resource, f"whether a grant opens the {what}", uri, grantee.place)
+            elif isinstance(uri, str) and uri.endswith(_GROUPS):
                 yield violated(resource, f"a grant opens the {what} to everyone", grantee.place)
 
 
@@ -212,7 +241,7 @@ class Buckets:
         return targets_of(value)
 
     def blocks(self, resource: Resource) -> list[Resource]:
-        """The blocks that are certainly those of `resource`'s bucket."""
+        """The blocks that are certainly those of `resource`'s bucket, and of its account."""
         own = resource.type == "aws_s3_bucket" and len(self._addressed[resource.address]) == 1
         key = _key(resource.address) if own else self.key(resource.get("bucket"))
         return (self._blocks.get(key, []) if key else []) + self._account
@@ -232,21 +261,25 @@ def _unless_blocked(
     resource: Resource, verdicts: Iterator[Verdict], switches: tuple[str, str], buckets: Buckets
 ) -> Iterator[Verdict]:
     """`verdicts`, unless one of the `switches` of a public access block takes their effect away."""
-    values = [_applied(block, switch) for block in buckets.blocks(resource) for switch in switches]
+    values = [_applied(block, switch, resource) for block in buckets.blocks(resource) for switch in switches]
     if any(value is True for value in values):
         return
     unknown = next((value for value in values if isinstance(value, Unknown)), None)
     certain = buckets.blocks(resource)
     others = [block for block in buckets.nearby(resource) if not any(block is one for one in certain)]
-    if any(block.get(switch) not in (None, False) for block in others for switch in switches):
+    if any(block.flag(switch) not in (None, False) for block in others for switch in switches):
         unknown = unknown or Unknown("which bucket each block belongs to")
     yield from _unless(resource, verdicts, unknown)
 
 
-def _applied(block: Resource, switch: str) -> Value:
+def _applied(block: Resource, switch: str, resource: Resource) -> Value:
     """The switch of a block, where the block is sure to be there and in the same account as what it closes."""
-    value, count, loop = block.get(switch), block.get("count"), block.get("for_each")
-    if value is True and (isinstance(count, Unknown) or isinstance(loop, Unknown) or block.get("provider") is not None):
+    value = block.flag(switch)
+    loops = (block.get("count"), block.get("for_each"))
+    elsewhere = [block.get("provider")]
+    if block.type == "aws_s3_account_public_access_block":
+        elsewhere.append(resource.get("provider"))
+    if value is True and (any(isinstance(loop, Unknown) for loop in loops) or elsewhere.count(None) < len(elsewhere)):
         return Unknown("whether the public access block is applied there")
     return value
 
@@ -263,38 +296,57 @@ def _unless(resource: Resource, verdicts: Iterator[Verdict], unknown: Unknown | 
 def _members(resource: Resource, names: tuple[str, ...]) -> Iterator[Verdict]:
     for name in names:
         for leaf in leaves(resource.get(name)):
-            if isinstance(leaf, Unknown) and not leaf.known and leaf.is_input:
+            # `serviceAccount:${…}` is somebody, whoever that is.
+            if isinstance(leaf, Unknown) and ":" not in leaf.known and leaf.is_input:
                 yield undecided(resource, "who gets access to the bucket", leaf, resource.at(name))
             elif isinstance(leaf, str) and leaf.rpartition(":")[2] in _EVERYONE:
                 yield violated(resource, "everyone on the internet gets access to the bucket", resource.at(name))
     predefined = resource.get("predefined_acl")
-    if isinstance(predefined, str) and predefined.startswith("public"):
+    if isinstance(predefined, Unknown) and predefined.is_input:
+        yield undecided(resource, "whether the ACL opens the bucket", predefined, resource.at("predefined_acl"))
+    elif isinstance(predefined, str) and predefined.startswith("public"):
         yield violated(resource, "the ACL opens the bucket to everyone", resource.at("predefined_acl"))
 
 
 def _bindings(resource: Resource, module: Module) -> Iterator[Verdict]:
     value, place = resource.get("policy_data"), resource.at("policy_data")
-    sources = [source for source in map(module.at, targets_of(value)) if source is not None]
-    if isinstance(value, Unknown) and not sources:
-        yield undecided(resource, "who gets access to the bucket", value, place)
-    for source in sources:
-        for binding in source.children("binding"):
-            if any(leaf in _EVERYONE for leaf in leaves(binding.get("members")) if isinstance(leaf, str)):
-                yield violated(resource, "everyone on the internet gets access to the bucket", binding.place)
+    sources = [source for target in targets_of(value) for source in module.all_at(target)]
+    data = document(value)
+    listed = data.get("bindings") if isinstance(data, Mapping) else None
+    bodies = (
+        [(item.get("members"), place) for item in listed or () if isinstance(item, Mapping)]
+        if isinstance(listed, tuple)
+        else []
+    )
+    bodies += [(binding.get("members"), binding.place) for source in sources for binding in source.children("binding")]
+    unknown = [leaf for members, _ in bodies for leaf in leaves(members) if isinstance(leaf, Unknown)]
+    if isinstance(data, Unknown) and (not sources or data.open):
+        unknown.append(data)
+    for leaf in unknown[:1]:
+        if leaf.is_input and ":" not in leaf.known:
+            yield undecided(resource, "who gets access to the bucket", leaf, place)
+    for members, at in bodies:
+        if any(leaf in _EVERYONE for leaf in leaves(members) if isinstance(leaf, str)):
+            yield violated(resource, "everyone on the internet gets access to the bucket", at)
 
 
 def _container(resource: Resource, module: Module) -> Iterator[Verdict]:
     access = resource.get("container_access_type")
+    place = resource.at("container_access_type")
     if isinstance(access, Unknown):
-        yield undecided(resource, "whether the container is public", access, resource.at("container_access_type"))
-    elif access in {"blob", "container"} and not _account_is_closed(resource, module):
-        yield violated(resource, "everyone on the internet can read its blobs", resource.at("container_access_type"))
-
-
-def _account_is_closed(container: Body, module: Module) -> bool:
-    targets = (*targets_of(container.get("storage_account_name")), *targets_of(container.get("storage_account_id")))
-    accounts = [account for account in map(module.at, targets) if account is not None]
-    return any(account.get("allow_nested_items_to_be_public") is False for account in accounts)
+        yield undecided(resource, "whether the container is public", access, place)
+    elif access in {"blob", "container"}:
+        given = [resource.get(name) for name in ("storage_account_name", "storage_account_id")]
+        accounts = [account for value in given for target in targets_of(value) for account in module.all_at(target)]
+        closed = {account.flag("allow_nested_items_to_be_public") is False for account in accounts}
+        certain = all(value.instance for value in given if isinstance(value, Unknown))
+        if closed == {True} and certain:
+            return
+        if True in closed:
+            unknown = Unknown("which account it belongs to")
+            yield undecided(resource, "whether its account forbids public containers", unknown, place)
+        else:
+            yield violated(resource, "everyone on the internet can read its blobs", place)
 
 
 def _subject(resource: Resource) -> str:

@@ -7,8 +7,8 @@ from lawspeaker.checks.terraform.module import Module, Resource
 from lawspeaker.checks.terraform.values import Unknown, Value
 from lawspeaker.checks.terraform.verdict import Judgement, Verdict, each, nested, undecided, violated
 
-OFF: Final[tuple[Value, ...]] = (False, "false", "Disabled", "DISABLED", "disabled", "NONE", "OFF")
-ON: Final[tuple[Value, ...]] = (True, "true", "Enabled", "ENABLED", "enabled")
+OFF: Final[tuple[Value, ...]] = (False, "false", "0", "Disabled", "DISABLED", "disabled", "NONE", "OFF")
+ON: Final[tuple[Value, ...]] = (True, "true", "1", "Enabled", "ENABLED", "enabled")
 NEVER: Final = r"(?!)"
 
 

@@ -48,14 +48,40 @@ class Choice(msgspec.Struct, frozen=True):
     otherwise: "Expression"
 
 
+class Operation(msgspec.Struct, frozen=True):
+    """`left == right`, `!value` and their kin."""
+
+    sign: str
+    operands: tuple["Expression", ...]
+
+
+class Into(msgspec.Struct, frozen=True):
+    """`{ a = 1 }.a`, `f(x)[0]`: steps into something that has no name."""
+
+    base: "Expression"
+    steps: tuple["str | int | Literal | Reference | None", ...]
+
+
+class Loop(msgspec.Struct, frozen=True):
+    """`[for key, value in items : result if test]`, and with braces where it has a `name`."""
+
+    key: str
+    value: str
+    items: "Expression"
+    name: "Expression | None"
+    result: "Expression"
+    test: "Expression | None"
+
+
 class Opaque(msgspec.Struct, frozen=True):
     """What the reader does not evaluate. `names` are the references in it, so that a reason can say which value
-    is unknown without repeating text."""
+    is unknown without repeating text; `open` says that there is more in it than them."""
 
     names: tuple[str, ...] = ()
+    open: bool = True
 
 
-Expression = Literal | Template | Reference | Call | Items | Pairs | Choice | Opaque
+Expression = Literal | Template | Reference | Call | Items | Pairs | Choice | Operation | Into | Loop | Opaque
 
 
 class Attribute(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Final
 
 from lawspeaker.checks.terraform.module import Module, Resource
 from lawspeaker.checks.terraform.switches import NEVER, OFF, ON, Setting, judgement, types_of
-from lawspeaker.checks.terraform.values import Unknown, Value, document
+from lawspeaker.checks.terraform.values import Unknown, Value, document, leaves
 from lawspeaker.checks.terraform.verdict import Rule, Verdict, each, undecided, violated
 
 _OLD: Final[tuple[Value, ...]] = (
@@ -32,6 +32,18 @@ _APPS: Final = (
     *("azurerm_linux_function_app", "azurerm_windows_function_app"),
 )
 _AZURE_SQL: Final = ("azurerm_postgresql_server", "azurerm_mysql_server", "azurerm_mariadb_server")
+_AZURE_OTHERS: Final = ("azurerm_redis_cache", "azurerm_eventhub_namespace", "azurerm_servicebus_namespace",
+                        "azurerm_mssql_managed_instance")  # fmt: skip
+_OLD_GATEWAY: Final = ("AppGwSslPolicy20150501", "AppGwSslPolicy20170401")
+# Parameters of databases that make clients use TLS, and what switches them off.
+_PARAMETERS: Final = frozenset(
+    {"require_ssl", "rds.force_ssl", "require_secure_transport", "tls", "neptune_enforce_ssl"}
+)
+_PARAMETER_OFF: Final = frozenset({"0", "off", "false", "disabled"})
+_GROUPS: Final = tuple(f"aws_{kind}_parameter_group" for kind in (
+    "redshift", "db", "rds_cluster", "docdb_cluster", "neptune_cluster"))  # fmt: skip
+_CONFIGURATIONS: Final = ("azurerm_postgresql_flexible_server_configuration", "azurerm_postgresql_configuration",
+                          "azurerm_mysql_flexible_server_configuration", "azurerm_mysql_configuration")  # fmt: skip
 # Policies of NIFCLOUD's load balancers that still speak TLS 1.0 or 1.1, by name and number; none stated is the first.
 _OLD_NIFCLOUD: Final = (
     *("", "Standard Ciphers A ver1", "Standard Ciphers B ver1", "Standard Ciphers C ver1", "Ats Ciphers A ver1"),
@@ -90,6 +102,14 @@ _SETTINGS: Final = (
       for type in _APPS),
     Setting("google_sql_database_instance", "ssl_mode", ("ALLOW_UNENCRYPTED_AND_ENCRYPTED",), _CLEAR,
             ("settings", "ip_configuration")),
+    *(Setting(type, "minimum_tls_version", _OLD, _AGED) for type in _AZURE_OTHERS),
+    Setting("azurerm_iothub", "min_tls_version", _OLD, _AGED),
+    Setting("azurerm_cosmosdb_account", "minimal_tls_version", ("Tls", "Tls11"), _AGED),
+    Setting("azurerm_application_gateway", "policy_name", _OLD_GATEWAY, _AGED, ("ssl_policy",)),
+    Setting("azurerm_application_gateway", "min_protocol_version", ("TLSv1_0", "TLSv1_1"), _AGED, ("ssl_policy",)),
+    Setting("google_redis_instance", "transit_encryption_mode", ("DISABLED",), _CLEAR),
+    Setting("aws_elb", "lb_protocol", ("http", "HTTP"), _CLEAR, ("listener",)),
+    Setting("aws_transfer_server", "protocols", lambda value: "FTP" in leaves(value), _CLEAR),
     Setting("google_compute_ssl_policy", "min_tls_version", _OLD, _AGED, absent=True),
 )  # fmt: skip
 
@@ -102,7 +122,7 @@ def clear_listener(module: Module) -> Iterator[Verdict]:
         wrong = (
             violated(resource, _CLEAR, rule.at("entry_protocol"))
             for rule in resource.children("forwarding_rule")
-            if rule.get("entry_protocol") == "http" and resource.get("redirect_http_to_https") is not True
+            if rule.get("entry_protocol") == "http" and resource.flag("redirect_http_to_https") is not True
         )
         yield from each(resource, wrong)
 
@@ -122,7 +142,7 @@ def certificate(module: Module) -> Iterator[Verdict]:
         wrong = (
             violated(resource, _AGED, body.at("minimum_protocol_version"))
             for body in resource.children("viewer_certificate")
-            if body.get("cloudfront_default_certificate") is not True
+            if body.flag("cloudfront_default_certificate") is not True
             and (body.get("minimum_protocol_version") or _FLOOR) in _OLD
             and body.absent is None
         )
@@ -136,7 +156,19 @@ def cloud_sql(module: Module) -> Iterator[Verdict]:
         wrong = (
             violated(resource, _CLEAR, body.at("require_ssl"))
             for body in bodies
-            if body.get("require_ssl") is False and body.get("ssl_mode") is None
+            if body.flag("require_ssl") is False and body.get("ssl_mode") is None
+        )
+        yield from each(resource, wrong)
+
+
+def parameters(module: Module) -> Iterator[Verdict]:
+    """A parameter of a database that lets clients do without TLS."""
+    for resource in module.of(*_GROUPS, *_CONFIGURATIONS):
+        bodies = resource.children("parameter") if resource.type in _GROUPS else (resource,)
+        wrong = (
+            violated(resource, _CLEAR, body.at("value"))
+            for body in bodies
+            if body.get("name") in _PARAMETERS and str(body.get("value")).lower() in _PARAMETER_OFF
         )
         yield from each(resource, wrong)
 
@@ -159,8 +191,10 @@ def nifcloud(module: Module) -> Iterator[Verdict]:
 
 RULE: Final = Rule(
     "weak-transport",
-    (judgement(_SETTINGS), clear_listener, certificate, cloud_sql, emr, nifcloud),
-    types_of(_SETTINGS) + r"|digitalocean_loadbalancer\b|aws_emr_security|nifcloud_(?:elb|load_balancer)",
+    (judgement(_SETTINGS), clear_listener, certificate, cloud_sql, emr, parameters, nifcloud),
+    types_of(_SETTINGS)
+    + r"|digitalocean_loadbalancer\b|aws_emr_security|aws_\w+_parameter_group|azurerm_\w+_configuration|"
+    r"nifcloud_(?:elb|load_balancer)",
     NEVER,
     doc=(
         "Services must not accept connections in the clear, or with SSL or a version of TLS below 1.2. "
