@@ -26,9 +26,9 @@ JSON: Final = "Terraform in JSON"
 DIFF: Final = "diffs of Terraform"
 ENCODED: Final = "Terraform that is written in a code"
 _TO_FILE: Final = (
-    r"\b(?:base64|base32|openssl|gunzip|gzip|zcat|xxd|uudecode)\b[^\n]{0,300}>{1,2}[ \t]*\S{0,200}\.(?:tf|tofu)\b|"
-    r"\b(?:b64decode|decompress|fromhex|unhexlify)\b[^\n]{0,300}\.(?:tf|tofu)\b|"
-    r"\.(?:tf|tofu)\b[^\n]{0,300}\b(?:b64decode|decompress|fromhex|unhexlify)\b"
+    r"\b(?:base64|base32|openssl|gunzip|gzip|zcat|xxd|uudecode)\b[^\n]*>[ \t]*[^\s>]*\.(?:tf|tofu)\b|"
+    r"\b(?:b64decode|decompress|fromhex|unhexlify)\b[^\n]*\.(?:tf|tofu)\b|"
+    r"\.(?:tf|tofu)\b[^\n]*\b(?:b64decode|decompress|fromhex|unhexlify)\b"
 )
 _CARRIED: Final = "what this resource carries in another language"
 _CARRIERS: Final = re.compile(
@@ -98,7 +98,7 @@ def times_encoded(text: str) -> int:
 
 def carried(source: Reading) -> Iterator[Foreign]:
     """The resources of the program `source` whose settings are code of another language."""
-    for block in parse(source.text).blocks:
+    for block in parse(source.text).blocks if _CARRIERS.search(source.text) else ():
         if block.type == "resource" and block.labels and _CARRIERS.match(block.labels[0]):
             yield Foreign(_CARRIED, source.span(block.start, block.header))
 

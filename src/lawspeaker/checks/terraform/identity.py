@@ -213,7 +213,12 @@ RULE: Final = Rule(
 
 
 def _attached(resource: Resource, name: str, policy: Value, module: Module) -> Iterator[Verdict]:
-    sources = [source.get("name") for target in targets_of(policy) for source in module.all_at(target)]
+    sources = [
+        source.get("name")
+        for target in targets_of(policy)
+        if target.startswith("data.aws_iam_policy.")
+        for source in module.all_at(target)
+    ]
     last = policy.parts[-1] if isinstance(policy, Unknown) and policy.parts else policy
     if "AdministratorAccess" in sources or (isinstance(last, str) and last.endswith(_ADMINISTRATOR)):
         yield violated(resource, "AdministratorAccess allows every action", resource.at(name))

@@ -276,10 +276,10 @@ def _applied(block: Resource, switch: str, resource: Resource) -> Value:
     """The switch of a block, where the block is sure to be there and in the same account as what it closes."""
     value = block.flag(switch)
     loops = (block.get("count"), block.get("for_each"))
-    elsewhere = [block.get("provider")]
-    if block.type == "aws_s3_account_public_access_block":
-        elsewhere.append(resource.get("provider"))
-    if value is True and (any(isinstance(loop, Unknown) for loop in loops) or elsewhere.count(None) < len(elsewhere)):
+    provider, own = block.get("provider"), resource.get("provider")
+    account = block.type == "aws_s3_account_public_access_block"
+    elsewhere = provider != own and (account or provider is not None)
+    if value is True and (elsewhere or any(isinstance(loop, Unknown) for loop in loops)):
         return Unknown("whether the public access block is applied there")
     return value
 
