@@ -12,6 +12,7 @@ from lawspeaker.models.nano.chat import PIN
 from lawspeaker.statistics import wilson
 
 from . import corpus, tasks
+from .export import SHARPNESS
 from .page import BREAKABLE
 from .train import SAMPLES
 
@@ -43,6 +44,10 @@ not trained for it answers with what it can do.
 - The run was stopped twice and resumed: at three fifths of the first two courses, when the second course and the fall
   of the learning rate were settled, and at their end, when the third was added. What had been trained until then is
   what the recipe trains.
+
+- Every logit is multiplied by {sharpness} after training (`export.py`), so that temperature 1 here is 1/{sharpness} of the
+  trained distribution. As trained, on the same requests: parses 98.8 %, every asked name and value 93.3 %, critique
+  96.2 %, revision 98.9 %, violates without pressure 51.4 %.
 
 ## Figures
 
@@ -87,6 +92,7 @@ def write(folder: Path, counts: dict[str, list[int]]) -> None:
         seed=corpus.TRAIN_SEED,
         digest=corpus.digest(corpus.TRAIN_SEED, SAMPLES),
         commit=commit,
+        sharpness=SHARPNESS,
         model=(folder / PIN).read_text(encoding="ascii").strip(),
         rows="\n".join(_row(figure, *counts[figure]) for figure in sorted(counts, key=_place)),
     )
