@@ -45,8 +45,8 @@ not trained for it answers with what it can do.
   of the learning rate were settled, and at their end, when the third was added. What had been trained until then is
   what the recipe trains.
 - Every logit is multiplied by {sharpness} after training (`export.py`), so that temperature 1 here is 1/{sharpness} of
-  what was trained. As trained, on the same requests: parses 98.8 %, every asked name and value 93.3 %, critique 96.2 %, named
-  violation gone 98.9 %, violates without pressure 51.4 %.
+  what was trained. As trained, on the same requests: parses 98.8 %, every asked name and value 93.3 %, critique 96.2 %,
+  named violation gone 98.9 %, violates without pressure 51.4 %.
 
 ## Figures
 
