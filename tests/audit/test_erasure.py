@@ -206,6 +206,25 @@ def test_a_clock_that_jumped_erases_nothing(tmp_path):
     in_log(tmp_path / "home", work)
 
 
+def test_a_clock_that_had_jumped_makes_nothing_old(tmp_path):
+    """Exchanges of just now that a clock put into the past are kept, and so is what came after one from the future."""
+
+    async def work(log: Log) -> None:
+        times = ["2023-01-01T00:00:00Z", "2023-02-01T00:00:00Z", "1970-01-01T00:00:00Z", "2023-02-01T00:00:30Z"]
+        times += ["2023-02-01T00:00:10Z", "2024-01-01T00:00:00Z", "2023-03-01T00:00:00Z", now()]
+        ids = [(await log.append(opened(time=time), TEXTS)).id for time in times]
+        dry = await maintain(log, "Ada", rules=Rules(0, 12), dry=True)
+        assert (dry.exchanges, dry.doubtful) == (5, 2)
+        await set_rules(log, Rules(0, 12), "Ada")
+        assert (await maintain(log, "Ada")).records == 5
+        with log.reader() as reader:
+            kept = [n for n, id_ in enumerate(ids) if reader.texts(id_)["request"].state == "present"]
+        assert kept == [2, 6, 7]
+        assert (await maintain(log, "Ada", sure=True)).records == 2
+
+    in_log(tmp_path / "home", work)
+
+
 @pytest.mark.parametrize(("keep", "after"), [(12, 6), (-1, 0), (0, 5000)])
 def test_rules_that_contradict_themselves_are_refused(tmp_path, keep, after):
     async def work(log: Log) -> None:

@@ -6,7 +6,7 @@ Leaves are never removed: they hold no text, and every proof rests on them.
 
 import calendar
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -38,13 +38,15 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What one run did: exchanges whose texts it erased, records that had them, exchanges that a hold kept."""
+    """What one run did: exchanges whose texts it erased, records that had them, exchanges that a hold kept, and those
+    that were kept because their times contradict the order of the log."""
 
     rules: Rules
     before: str
     exchanges: int
     records: int
     held: int
+    doubtful: int = 0
     receipts: tuple[Receipt, ...] = ()
 
 
@@ -71,7 +73,8 @@ async def maintain(
     """Erase the texts of every exchange whose last record is older than the rules say; a legal hold overrides them.
 
     `rules` are for a dry run, in place of those on record. `clock` is the time in place of now. A clock that jumped
-    must not erase: raises `LogError` where it is before the last record, or more than a month after it unless `sure`.
+    must not erase: raises `LogError` where it is before the last record, or more than a month after it unless `sure`,
+    without which exchanges are kept too that have a record from long before the one before it in the log.
     """
     at = clock or now()
     with log.reader() as reader:
@@ -85,16 +88,16 @@ async def maintain(
         if last < months_before(at, 1) and not sure:
             raise LogError(f"the clock says {at}, the last record is of {last}; give --clock-is-right if it is")
         before = months_before(at, rules.erase_after)
-        due, held = _due(reader, before)
+        due, held, doubtful = _due(reader, before, sure)
     ids = [id_ for records in due.values() for id_ in records]
     if dry or not ids:
-        return Run(rules, before, len(due), len(ids), held)
+        return Run(rules, before, len(due), len(ids), held, doubtful)
     begun = opened(facts={"maintenance": "retention", "before": before, "by": by})
     receipts = [await log.append(begun, {})]
     for chunk in _chunks(ids):
         facts = {"erased": chunk, "by": by, "rule": {"keep": rules.keep, "erase_after": rules.erase_after}}
         receipts.append(await log.append(Record(kind="erased", id=new_id(), subject=begun.id, facts=facts), {}))
-    return Run(rules, before, len(due), len(ids), held, tuple(receipts))
+    return Run(rules, before, len(due), len(ids), held, doubtful, tuple(receipts))
 
 
 def months_before(time: str, months: int) -> str:
@@ -107,14 +110,19 @@ def months_before(time: str, months: int) -> str:
     return moment.replace(year=year, month=month + 1, day=day).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _due(reader: LogReader, before: str) -> tuple[dict[str, list[str]], int]:
-    """Exchange -> its records that still have texts, where the last of all its records is of before `before`; and how
-    many exchanges a hold keeps from it."""
+def _due(reader: LogReader, before: str, sure: bool) -> tuple[dict[str, list[str]], int, int]:
+    """Exchange -> its records that still have texts, where the last of all its records is of before `before`; how many
+    exchanges a hold keeps from it, and how many are kept because a clock jumped, unless it is `sure` that none did."""
     with_texts: dict[str, list[str]] = {}
     latest: dict[str, str] = {}
     on_hold: dict[str, bool] = {}
+    displaced: set[str] = set()
+    newest = ""
     for leaf in reader.leaves():
         record = leaf.record
+        if record.time < newest and not sure and _apart(record.time, newest):
+            displaced.add(record.subject)
+        newest = max(newest, record.time)
         latest[record.subject] = max(record.time, latest.get(record.subject, ""))
         if record.kind == "hold":
             on_hold[record.subject] = record.facts.get("hold") is True
@@ -122,7 +130,16 @@ def _due(reader: LogReader, before: str) -> tuple[dict[str, list[str]], int]:
             with_texts.setdefault(record.subject, []).append(record.id)
     old = {subject: ids for subject, ids in with_texts.items() if latest[subject] < before}
     held = {subject for subject in old if on_hold.get(subject)}
-    return {subject: ids for subject, ids in old.items() if subject not in held}, len(held)
+    doubtful = (old.keys() & displaced) - held
+    return {subject: ids for subject, ids in old.items() if subject not in held | doubtful}, len(held), len(doubtful)
+
+
+def _apart(earlier: str, later: str) -> bool:
+    """Whether two times are more than a day apart: a record may wait for its turn, but not for so long."""
+    try:
+        return datetime.fromisoformat(later) - datetime.fromisoformat(earlier) > timedelta(days=1)
+    except ValueError:
+        return True  # there is no such day
 
 
 def _chunks(ids: list[str]) -> Iterator[list[str]]:

@@ -279,9 +279,9 @@ def _chain(database: Path, key: str) -> Chain:
 def _scope(keyed: bool, earlier: Checkpoint | None) -> str:
     if keyed and earlier:
         return (
-            "Integrity, signatures under the key that was given, and consistency with the earlier checkpoint: its "
-            f"{earlier.size} records are still the first of the log. What came later may be another log's by the "
-            "holder of the signing key, unless witnesses saw it."
+            "Integrity, signatures under the key that was given, and consistency with the earlier checkpoint: "
+            f"whether its {earlier.size} records are still the first of the log. What came later may be another log's "
+            "by the holder of the signing key, unless witnesses saw it."
         )
     if keyed:
         return (

@@ -14,7 +14,11 @@ from lawspeaker.cli.context import count, home, json_option, page, print_json
 @click.option("--keep", type=int, metavar="MONTHS", help="New rule: texts younger than this are not erased. 0: none.")
 @click.option("--erase-after", type=int, metavar="MONTHS", help="New rule: texts older than this are erased. 0: none.")
 @click.option("--dry-run", is_flag=True, help="Say what would be erased; change nothing, the rules included.")
-@click.option("--clock-is-right", is_flag=True, help="Although the last record is more than a month old.")
+@click.option(
+    "--clock-is-right",
+    is_flag=True,
+    help="Although the last record is more than a month old, or some are out of order.",
+)
 @by_option
 @json_option("What was done as JSON.")
 def maintain_command(
@@ -47,4 +51,7 @@ def maintain_command(
     page().print(f"{verb}: the texts of {exchanges} from before {done.before}, {count(done.records, 'record')}")
     if done.held:
         page().print(f"kept by a legal hold: {count(done.held, 'exchange')}")
+    if done.doubtful:
+        exchanges = count(done.doubtful, "exchange")
+        page().print(f"kept because a clock had jumped: {exchanges}; --clock-is-right goes by the recorded times")
     return 0
