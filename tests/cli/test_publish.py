@@ -1,7 +1,9 @@
 """`audit witness` and `audit publish`, as two programs; `keys init`."""
 
+import json
 import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -144,6 +146,30 @@ def test_the_vault_key_is_rotated(cli, work: Path):
     with LogReader(work / "home") as reader:
         (last,) = reader.recent(1)
     assert "once a year" in cli("audit", "show", last.record.id, home=home).stdout
+
+
+def test_an_evidence_file_says_what_it_lacks_and_a_proof_that_is_too_long_is_refused(cli, work: Path):
+    home, tool = work / "home", Path(__file__).parents[2] / "tools" / "verify_evidence.py"
+    id_ = make_log(home, 3)[1].id
+    key = read_vkeys(home)[0]
+
+    def judged(text: str) -> subprocess.CompletedProcess[str]:
+        (work / "evidence.json").write_text(text)
+        command = [sys.executable, str(tool), str(work / "evidence.json"), "--key", key]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    whole = cli("audit", "export", id_, home=str(home))
+    assert "1 record, 2 texts; the exchange names no law" in whole.stderr
+    assert judged(whole.stdout).returncode == 0
+    evidence = json.loads(whole.stdout)
+    evidence["records"][0]["proof"].append(evidence["records"][0]["proof"][0])
+    refused = judged(json.dumps(evidence))
+    assert (refused.returncode, refused.stderr, refused.stdout.count("\n")) == (1, "", 1)
+    assert refused.stdout.startswith("not ok: ")
+    (home / "keys" / "vault.key").rename(work / "vault.key")
+    locked = cli("audit", "export", id_, home=str(home))
+    assert "1 record, 0 texts, 2 locked; the exchange names no law" in locked.stderr
+    assert judged(locked.stdout).returncode == 0
 
 
 def test_a_vault_key_is_never_written_over(cli, work: Path):

@@ -1,5 +1,6 @@
 """`audit export`: one exchange as a file that somebody else can check."""
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -33,13 +34,17 @@ def export_command(id: str, output: str | None, no_texts: bool, laws: tuple[str,
         except (OSError, ValueError) as error:
             why_not = getattr(error, "strerror", None) or error
             raise InputError(f"--output {output[:200]}: {why_not}") from None
-    shown = sum(text.state == "present" for each in evidence.records for text in each.texts.values())
-    words().print(f"{count(len(evidence.records), 'record')}, {count(shown, 'text')}{why}")
+    states = Counter(text.state for each in evidence.records for text in each.texts.values())
+    shown = count(states.pop("present", 0), "text")
+    others = "".join(f", {number} {state}" for state, number in sorted(states.items()))
+    words().print(f"{count(len(evidence.records), 'record')}, {shown}{others}{why}")
     return 0
 
 
 def _law(laws: tuple[str, ...], wanted: str) -> tuple[bytes | None, str]:
     """The canonical text of the law that was in force, if it is the one at hand, else why there is none."""
+    if not wanted:
+        return None, "; the exchange names no law"
     try:
         law = load_law(laws)
     except LawspeakerError:
