@@ -63,8 +63,15 @@ def remaining(home: Path, pieces: list[np.ndarray]) -> list[int]:
         for offset in range(8):
             whole = np.frombuffer(data[offset : offset + (len(data) - offset) // 8 * 8], dtype="<u8")
             for n, each in enumerate(pieces, 1):
-                found[n] += int(np.isin(whole, each).sum())
+                found[n] += among(whole, each)
     return found
+
+
+def among(words: np.ndarray, wanted: np.ndarray) -> int:
+    """How many of `words` are wanted; most are known not to be by their last bits, without a search."""
+    ends = np.zeros(1 << 22, bool)
+    ends[wanted & np.uint64(len(ends) - 1)] = True
+    return int(np.isin(words[ends[words & np.uint64(len(ends) - 1)]], wanted).sum())
 
 
 async def erase_all(log: Log, ids: list[str]) -> None:
