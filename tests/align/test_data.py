@@ -94,6 +94,17 @@ def test_the_plan_says_what_goes_into_the_data(tmp_path: Path, tiny: Path) -> No
     assert f"pairs: at most 5, each compared in both orders {how}" in plan
 
 
+def test_a_law_that_only_judges_could_hold_is_refused(tmp_path: Path, tiny: Path) -> None:
+    """Nobody judges the rows of a run, so nothing could be filtered or found."""
+    path = write(tmp_path, "http://127.0.0.1:9/v1", tiny, "method: odds")
+    principle = "{id: p, text: Be brief., severity: minor, checks: [{judge: {ask: Is the answer long?}}]}"
+    (tmp_path / "law.yaml").write_text(f"name: bare\nversion: 1.0.0\nprinciples: [{principle}]\n")
+    drawn = f"principles: [{', '.join(PRINCIPLES)}]"
+    path.write_text(path.read_text().replace(drawn, f"constitution: {tmp_path / 'law.yaml'}"))
+    for more in ((), ("--dry-run",)):
+        assert "has a check but a judge, and none is set" in align(path, "--run", tmp_path / "run", *more, code=2)
+
+
 def test_a_law_without_cases_has_no_examples_to_show(tmp_path: Path, tiny: Path) -> None:
     path = write(tmp_path, "http://127.0.0.1:9/v1", tiny, "method: odds")
     check = "{pattern: {deny: [sesame], reason: It is said.}}"
@@ -168,7 +179,15 @@ def test_a_revision_without_a_critique(tmp_path: Path, tiny: Path) -> None:
     assert all(not row.critique and set(row.templates) == {"revision"} for row in rows if row.round)
 
 
-def test_what_the_checks_see_is_a_verified_label(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("labels", "verified"),
+    [
+        ("checks: true, principles: [no-public-data]", True),
+        ("checks: true, draw: found, per_pair: 2", True),  # one of five principles tells the answers apart
+        ("draw: found, per_pair: 2", False),
+    ],
+)
+def test_what_the_checks_see_decides_labels(tmp_path: Path, labels: str, verified: bool) -> None:
     """The second model is behind the server, too: of its two answers one is open to the public."""
     speaker = Speaker()
     answers = [DRAFT.format(name="x"), DRAFT.format(name="x").replace("public-read", "private")]
@@ -177,19 +196,21 @@ def test_what_the_checks_see_is_a_verified_label(tmp_path: Path) -> None:
         return says(answers.pop()) if len(body["messages"]) == 1 else speaker(request, body)
 
     async def job(base: str) -> list[Pair]:
-        recipe = read_recipe(write(tmp_path, base, tmp_path, "checks: true, principles: [no-public-data]"))
+        recipe = read_recipe(write(tmp_path, base, tmp_path, labels))
         model = open_model(f"{base}#speaker")
         try:
-            return await pairs_of(Engine(recipe, LAW, model, model), read_prompts(tmp_path / "held.jsonl"))
+            engine = Engine(recipe, LAW, model, model, await library(LAW, DRAWN))
+            return await pairs_of(engine, read_prompts(tmp_path / "held.jsonl"))
         finally:
             await model.close()
 
     with background(answer) as base:
         pair = asyncio.run(job(base))[0]
-    assert pair.verified
-    assert pair.votes[0].by == "checks"
-    assert pair.a_better == float("private" in pair.a)
-    assert not speaker.asked
+    assert [vote.principle for vote in pair.votes] == ["no-public-data"]
+    assert pair.verified == verified
+    assert pair.votes[0].by == ("checks" if verified else "critic")
+    assert (pair.a_better == float("private" in pair.a)) == verified
+    assert bool(speaker.asked) != verified
 
 
 def test_a_folder_of_prompts_is_read_by_name_and_an_id_is_there_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from lawspeaker.align.recipe import Recipe, Revising
+from lawspeaker.checks.judge import Judge
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.errors import InputError
 from lawspeaker.finding import Outcome
@@ -47,5 +48,5 @@ def validate(recipe: Recipe, law: Constitution) -> None:
         raise InputError(f"labels.per_pair: {recipe.labels.per_pair} of {len(labelling)} principles cannot be drawn")
     if recipe.labels.clamp[0] > recipe.labels.clamp[1]:
         raise InputError("labels.clamp: the lower bound is above the upper one")
-    if not any(each.checks for each in drawn):
-        raise InputError("none of the principles has a check, so nothing could be filtered or found")
+    if all(isinstance(spec.check, Judge) for each in drawn for spec in each.checks):
+        raise InputError("none of the principles has a check but a judge, and none is set: nothing could be filtered")

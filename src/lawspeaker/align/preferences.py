@@ -6,7 +6,7 @@ preferences are mixed in, whole and with who said so.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -26,10 +26,11 @@ from lawspeaker.deliberation.comparison import OPTIONS, clamped, first_better
 from lawspeaker.digest import digest
 from lawspeaker.errors import InputError, ModelError
 from lawspeaker.exchange import Exchange, Message
-from lawspeaker.finding import Finding, by_principle
+from lawspeaker.finding import Outcome, by_principle
 from lawspeaker.models.base import Sampling
 
 Messages = tuple[Message, ...]
+Outcomes = Mapping[str, Outcome]  # by principle
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,17 @@ class _Question:
 
 async def pairs_of(engine: Engine, prompts: Sequence[Prompt]) -> list[Pair]:
     """A pair for each of `prompts`; `engine.model` is the fine-tuned model. One that cannot be used says why."""
-    pairs = await _drawn(engine, prompts)
+    pairs, labels = await _drawn(engine, prompts), engine.recipe.labels
     votes: dict[str, list[Vote]] = {pair.id: [] for pair in pairs}
     open_: list[_Question] = []
     for pair in pairs:
         if pair.filtered:
             continue
-        texts = (pair.a, pair.b) if engine.recipe.labels.checks else ()
-        found = [await findings(pair.request, text, engine.law) for text in texts]
-        for principle in _principles(engine, pair):
-            seen = _seen(principle, found)
+        seeing = labels.checks or labels.draw == "found"
+        texts = (pair.a, pair.b) if seeing else ()
+        found = [by_principle(await findings(pair.request, text, engine.law)) for text in texts]
+        for principle in _principles(engine, pair, found):
+            seen = _seen(principle, found) if labels.checks else None
             votes[pair.id] += [seen] if seen else []
             open_ += [] if seen else [_question(engine, pair, principle)]
     failed: dict[str, str] = {}
@@ -97,16 +99,18 @@ async def _drawn(engine: Engine, prompts: Sequence[Prompt]) -> list[Pair]:
     return pairs
 
 
-def _principles(engine: Engine, pair: Pair) -> list[Principle]:
-    """Those that label the pair: drawn for it alone, none of them twice."""
+def _principles(engine: Engine, pair: Pair, found: Sequence[Outcomes]) -> list[Principle]:
+    """Those that label the pair, whose answers the checks `found` to be so: drawn for it alone, none of them twice."""
     labels = engine.recipe.labels
     among = drawn_from(engine.law, labels.principles or engine.recipe.principles)
-    return engine.rng(pair.prompt, "label").sample(among, labels.per_pair)
+    if labels.draw == "found":
+        among = tuple(p for p in among if [each.get(p.id) for each in found].count("violated") == 1) or among
+    return engine.rng(pair.prompt, "label").sample(among, min(labels.per_pair, len(among)))
 
 
-def _seen(principle: Principle, found: Sequence[Sequence[Finding]]) -> Vote | None:
+def _seen(principle: Principle, found: Sequence[Outcomes]) -> Vote | None:
     """The checks' label, where they see the principle upheld in one answer and violated in the other."""
-    outcomes = tuple(by_principle(each).get(principle.id, "") for each in found)
+    outcomes = tuple(each.get(principle.id, "") for each in found)
     if set(outcomes) != {"upheld", "violated"}:
         return None
     label = 1.0 if outcomes[0] == "upheld" else 0.0

@@ -66,12 +66,14 @@ class People(_Strict, frozen=True):
 
 class Labels(_Strict, frozen=True):
     """How pairs are labelled: by `per_pair` of `principles` (default: those of the recipe), drawn anew for each pair.
-    `odds`: by the critic's probabilities; `reasoned`: by its probabilities after each of `samples` trains of thought,
-    held within `clamp`. `examples`: how many cases of the law are shown. With `checks`, a principle that the checks
-    see upheld in one answer and violated in the other has their label."""
+    `draw`: `uniform`, or `found`: among those that the checks see violated in one of the answers alone, all where there
+    are none. `odds`: by the critic's probabilities; `reasoned`: by its probabilities after each of `samples` trains of
+    thought, held within `clamp`. `examples`: how many cases of the law are shown. With `checks`, a principle that the
+    checks see upheld in one answer and violated in the other has their label."""
 
     principles: tuple[str, ...] = ()
     per_pair: _Count = 1
+    draw: Literal["uniform", "found"] = "uniform"
     method: Literal["odds", "reasoned"] = "odds"
     samples: _Count = 5
     clamp: tuple[_Probability, _Probability] = CLAMP
