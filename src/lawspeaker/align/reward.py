@@ -9,6 +9,7 @@ answer is empty, refuses or does not parse, and none where there was no draft. I
 """
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,8 +86,8 @@ class Rewards:
         self, how: Grpo, law: Constitution, principles: Sequence[Principle], asked: Mapping[str, Asked],
         scorer: Scorer | None, keep: Callable[[int, Sequence[tuple[str, str, dict[str, float]]]], None],
     ) -> None:  # fmt: skip
-        self._law, self._asked, self._scorer, self._keep = law, asked, scorer, keep
-        self._principles = principles
+        self._law = msgspec.structs.replace(law, principles=tuple(principles))  # no others are paid for
+        self._asked, self._scorer, self._keep = asked, scorer, keep
         self._key: object = None
         self._found: asyncio.Task[list[dict[str, float]]] | None = None
         weights = {each.id: how.principles for each in principles}
@@ -109,28 +110,28 @@ class Rewards:
     async def of(self, step: int, prompts: Sequence[str], texts: Sequence[str]) -> list[dict[str, float]]:
         key = (step, tuple(prompts), tuple(texts))
         if self._found is None or self._key != key:
-            self._key, self._found = key, asyncio.create_task(self._all(step, prompts, texts))
+            self._key, self._found = key, asyncio.create_task(self.price(step, prompts, texts))
         return await self._found
 
-    async def _all(self, step: int, prompts: Sequence[str], texts: Sequence[str]) -> list[dict[str, float]]:
-        asked = [self._asked[prompt] for prompt in prompts]
-        rewards = [await self._one(each, text.strip()) for each, text in zip(asked, texts, strict=True)]
+    async def price(self, step: int, prompts: Sequence[str], texts: Sequence[str]) -> list[dict[str, float]]:
+        """A small policy says the same to a prompt more than once; each answer of its own is read once."""
+        answers = [(prompt, text.strip()) for prompt, text in zip(prompts, texts, strict=True)]
+        paid = {each: await self._one(self._asked[each[0]], each[1]) for each in dict.fromkeys(answers)}
         if self._scorer and PREFERENCE in self.weights:
-            scores = self._scorer.score([(each.request, text.strip()) for each, text in zip(asked, texts, strict=True)])
-            for each, score in zip(rewards, scores, strict=True):
-                each[PREFERENCE] = _sigmoid(score)
-        self._keep(step, list(zip(prompts, texts, rewards, strict=True)))
-        return rewards
+            scores = self._scorer.score([(self._asked[prompt].request, text) for prompt, text in paid])
+            for rewards, score in zip(paid.values(), scores, strict=True):
+                rewards[PREFERENCE] = _sigmoid(score)
+        found = [paid[each] for each in answers]
+        self._keep(step, list(zip(prompts, texts, found, strict=True)))
+        return found
 
     async def _one(self, asked: Asked, text: str) -> dict[str, float]:
         found = await findings(asked.request, text, self._law) if text else ()
         outcomes = by_principle(found)
-        rewards = {each.id: _PRICE.get(outcomes.get(each.id, ""), 0.0) for each in self._principles}
+        rewards = {each.id: _PRICE.get(outcomes.get(each.id, ""), 0.0) for each in self._law.principles}
         helped = asked.helped(text)
         return rewards if helped is None else {**rewards, HELPFUL: helped}
 
 
 def _sigmoid(score: float) -> float:
-    from torch import sigmoid, tensor
-
-    return float(sigmoid(tensor(score)))
+    return 1 / (1 + math.exp(-score)) if score >= 0 else 1 - 1 / (1 + math.exp(score))

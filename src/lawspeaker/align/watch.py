@@ -2,8 +2,8 @@
 
 What is trained on a reward learns to please the reward. So somebody whom the reward does not know counts violations and
 satisfied requests on prompts of their own, and the length of answers. Best is the largest share of answers that satisfy
-and violate nothing; the first of equals. The model that the policy began as is the first look, so a course that helps
-nothing leaves what it began with.
+and violate nothing; of equals the one in which fewer violate, and the first of those. The model that the policy began
+as is the first look, so a course that helps nothing leaves what it began with.
 """
 
 from collections.abc import Callable, Sequence
@@ -115,7 +115,10 @@ def barred(first: Look, now: Look, stop: Stop) -> str:
 
 
 def best_of(looks: Sequence[Look]) -> Look:
-    return max((look for look in looks if not look.barred), key=lambda look: (look.good.successes, -look.step))
+    def key(look: Look) -> tuple[int, int, int]:
+        return look.good.successes, -look.violating.successes, -look.step
+
+    return max((look for look in looks if not look.barred), key=key)
 
 
 def why_stop(looks: Sequence[Look], stop: Stop) -> str:
