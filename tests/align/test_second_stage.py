@@ -268,10 +268,16 @@ class Ended:
 
 
 def test_a_check_that_was_ended_is_asked_again_before_an_answer_is_paid_for() -> None:
-    spec = CheckSpec("ended", {}, Ended(), "1")
+    check = Ended()
+    spec = CheckSpec("ended", {}, check, "1")
     law = Constitution("law", "1", (Principle("no-q", "Text.", "major", applies_to=("answer",), checks=(spec,)),))
-    rewards = Rewards(Grpo(), law, law.principles, {"p": Asked.of(draft("Hi", "Yo"))}, None, lambda *_: None)
-    assert asyncio.run(rewards.of(0, ["p"], ["a q"])) == [{"no-q": -1.0}]
+    kept: list[object] = []
+    asked = {"p": Asked.of(draft("Hi", "Yo"))}
+    rewards = Rewards(Grpo(), law, law.principles, asked, None, lambda step, found: kept.extend(found))
+    texts = ["a q", "a q ", "a q"]
+    assert asyncio.run(rewards.of(0, ["p"] * 3, texts)) == [{"no-q": -1.0}] * 3
+    assert check.asked == 2  # once more after it was ended, and not again for the same answer
+    assert kept == [("p", text, {"no-q": -1.0}) for text in texts]
 
 
 def looked(violating: int, satisfied: int, length: int, n: int = 10) -> Measured:
@@ -312,6 +318,12 @@ def test_a_course_that_helps_nothing_leaves_what_it_began_with(tmp_path: Path) -
     assert found.best == 0
     assert ends == [False, False, True]
     assert not list(tmp_path.glob("policy*"))
+
+
+def test_of_looks_as_good_as_each_other_the_one_that_violates_less_is_kept(tmp_path: Path) -> None:
+    found, _ = watch(tmp_path, [looked(2, 8, 50), looked(1, 8, 50), looked(1, 8, 50)], Stop("w.jsonl", patience=9))
+    assert [look.good.successes for look in found.looks] == [8, 8, 8]
+    assert found.best == 1
 
 
 def test_a_course_that_ran_to_its_last_step_did_not_end_early(tmp_path: Path) -> None:
@@ -413,6 +425,29 @@ def test_requests_without_an_answer_are_counted_apart(tmp_path: Path, counts: tu
     table = cards.table(tmp_path)
     assert table.endswith(": 3 after self-revision (SL-CAI), 1 after preferences.") == any(counts)
     assert ("without an answer" in table) == any(counts)
+
+
+def test_stages_can_be_run_one_at_a_time(tmp_path: Path) -> None:
+    recipe, run = write(tmp_path, policy=DPO), tmp_path / "run"
+    left = {
+        "draft": "filters.json", "fine-tune": "sl", "label": "agreement.json", "preference": "preference",
+        "policy": "policy", "measure": "policy/README.md",
+    }  # fmt: skip
+    for n, stage in enumerate(left):
+        said = align(recipe, "--run", run, "--resume", "--until", stage)
+        assert [(run / name).exists() for name in left.values()] == [m <= n for m in range(len(left))]
+        assert ("| after preferences |" in said) == (stage == "measure")
+    recipe.write_text(re.sub("preference: .*", "", recipe.read_text()))
+    words = "the recipe noise has no stage preference"
+    assert words in align(recipe, "--run", tmp_path / "other", "--until", "preference", code=2)
+
+
+def test_memory_that_runs_out_in_training_is_said_in_one_line(tmp_path: Path) -> None:
+    ground = Ground(None, None, tmp_path, tmp_path, lambda *_: None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="training ran out of memory; lower `micro`"):
+        asyncio.run(ground.aside(lambda: torch.zeros(2**50)))
+    with pytest.raises(RuntimeError, match="shape"):  # a fault of the program keeps its words
+        asyncio.run(ground.aside(lambda: torch.zeros(2).view(3)))
 
 
 def test_the_plan_counts(tmp_path: Path) -> None:

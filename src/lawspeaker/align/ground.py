@@ -4,6 +4,7 @@ Under `accelerate launch` every process trains, and the first one does all the r
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import environ
@@ -15,9 +16,11 @@ import msgspec
 
 from lawspeaker.align.recipe import Recipe
 from lawspeaker.constitution.schema import Constitution
+from lawspeaker.errors import InputError
 
 T = TypeVar("T")
 Observe = Callable[[str, int, int], None]
+_OUT_OF_MEMORY: Final = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)  # as torch says it
 _PAUSE: Final = 0.2  # seconds between two looks for a file of the first process
 
 
@@ -57,6 +60,11 @@ class Ground:
         except asyncio.CancelledError:
             self._given_up.set()
             raise
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not _OUT_OF_MEMORY.search(str(error)):
+                raise
+            hint = "lower `micro`, or train less with lora: {}"
+            raise InputError(f"training ran out of memory; {hint}, in a run of its own") from None
 
     def step(self, stage: str, what: str = "loss") -> Callable[[int, int, float], None]:
         def seen(step: int, steps: int, value: float) -> None:

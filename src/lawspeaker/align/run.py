@@ -5,11 +5,11 @@ stage that has none. Drafting and labelling go on from their last whole batch; a
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -25,10 +25,10 @@ from lawspeaker.align.ground import Ground
 from lawspeaker.align.page import page
 from lawspeaker.align.policy import require_share
 from lawspeaker.align.preferences import mixed, preferences
-from lawspeaker.align.recipe import Dpo, Grpo
+from lawspeaker.align.recipe import Dpo, Grpo, Recipe
 from lawspeaker.align.reuse import Reuse, counted, found
 from lawspeaker.align.room import require_room
-from lawspeaker.align.second_stage import second_stage
+from lawspeaker.align.second_stage import policy, preference
 from lawspeaker.align.self_revision import Engine, helpful_rows, training_rows
 from lawspeaker.align.training import Learner
 from lawspeaker.digest import digest, digest_bytes
@@ -37,6 +37,7 @@ from lawspeaker.exchange import Message, Text
 from lawspeaker.models.checkpoint import digest_of, find, inspect
 from lawspeaker.models.nano.chat import WEIGHTS
 
+Stage = Literal["draft", "fine-tune", "label", "preference", "policy", "measure"]
 _CLAIM: Final = frozenset({"RUN", "recipe.json", "reuse.json"})
 
 
@@ -45,23 +46,46 @@ def checkpoint(address: str) -> str:
     return f"local:{WEIGHTS}" if address == "nano" else address
 
 
+def base_of(recipe: Recipe) -> Path:
+    """The folder of what is fine-tuned. Raises `InputError` where its weights are not here, or would need code."""
+    address = checkpoint(recipe.base or recipe.model)
+    if not address.startswith("local:"):
+        raise InputError(f"{address}: its weights are not here, so it cannot be trained; name base: local:…")
+    folder = find(address, address.removeprefix("local:"))
+    inspect(address, folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a recipe names, read."""
+
+    prompts: tuple[Prompt, ...]
+    held_out: tuple[Prompt, ...]
+    helpful: tuple[Prompt, ...]
+    watched: tuple[Prompt, ...]
+    preferred: Sequence[Pair]
+    base: Path
+
+
 @dataclass(frozen=True)
 class Run(Ground):
-    """All stages. `open` opens models, `work` works on the bulk stages (default: this process), `reuse` is the folder
-    of an earlier run whose answers are taken where they are to the same questions."""
+    """All stages, or those up to the `last`. `open` opens models, `work` works on the bulk stages (default: this
+    process), `reuse` is the folder of an earlier run whose answers are taken where they are to the same questions."""
 
     open: Open = field(kw_only=True)
     work: Work | None = None
     reuse: Path | None = None
+    last: Stage = "measure"
 
-    async def run(self) -> None:
-        """Every stage that is not done yet. Raises `LawspeakerError` before any work where that can be known."""
+    async def check(self) -> Inputs:
+        """What the recipe names, read. Raises `LawspeakerError` for what can be known to be wrong before any work,
+        with no model asked."""
         prompts, held_out = (read_prompts(self.root / name) for name in (self.recipe.prompts, self.recipe.held_out))
         helpful = read_prompts(self.root / self.recipe.helpful.prompts) if self.recipe.helpful else ()
-        preferred = preferences(self.recipe, self.law, self.root)
-        model, critic = checkpoint(self.recipe.model), checkpoint(self.recipe.critic or self.recipe.model)
-        base = self._base()
         watched = read_prompts(self.root / self.recipe.stop.prompts) if self.recipe.stop else ()
+        preferred = preferences(self.recipe, self.law, self.root)
+        base = base_of(self.recipe)
         self._validate((*prompts, *helpful), held_out, watched)
         await validate_examples(self.recipe, self.law)
         gold.require_command("gold", self.recipe.gold)
@@ -72,35 +96,65 @@ class Run(Ground):
         require_room(base, self.recipe, self.folder)
         if self.recipe.lora:
             require_targets(base, self.recipe.lora)
-        lines = [prompt.line for prompt in (*prompts, *held_out, *helpful, *watched)]
-        lines += [pair.line.encode() for pair in preferred]
+        return Inputs(prompts, held_out, helpful, watched, preferred, base)
+
+    async def run(self) -> None:
+        """Every stage that is not done yet. Raises `LawspeakerError` before any work where that can be known."""
+        inputs = await self.check()
+        model, critic = checkpoint(self.recipe.model), checkpoint(self.recipe.critic or self.recipe.model)
+        lines = [prompt.line for prompt in (*inputs.prompts, *inputs.held_out, *inputs.helpful, *inputs.watched)]
+        lines += [pair.line.encode() for pair in inputs.preferred]
         digests = {name: await self._digest(name) for name in {model, critic}}
         await self._odds_are_told(critic)
         if self.recipe.base:
-            digests["base"] = digest_of(base)
+            digests["base"] = digest_of(inputs.base)
         earlier = self._claim(lines, digests, model, critic)
         job = Job("rows", self.recipe, model, critic, earlier.run if earlier else "")
+        stages: dict[Stage, Callable[[], Awaitable[None]]] = {
+            "draft": lambda: self._draft(job, inputs),
+            "fine-tune": lambda: self._fine_tune(inputs.base),
+            "label": lambda: self._label(job, inputs),
+            "preference": lambda: preference(self),
+            "policy": lambda: policy(self, inputs.prompts, self.open),
+            "measure": lambda: self._measure(model, inputs.held_out, earlier),
+        }
+        for stage, work in stages.items():
+            await work()
+            if stage == self.last:
+                return
+
+    async def _draft(self, job: Job, inputs: Inputs) -> None:
         if self.first and not self.has("filters.json"):
-            await self._fill("draft, critique, revise", job, prompts)
-            if helpful:
-                await self._fill("helpful", msgspec.structs.replace(job, stage="helpful"), helpful)
+            await self._fill("draft, critique, revise", job, inputs.prompts)
+            if inputs.helpful:
+                await self._fill("helpful", msgspec.structs.replace(job, stage="helpful"), inputs.helpful)
             self._count()
         await self.until("filters.json")
+
+    async def _fine_tune(self, base: Path) -> None:
         if not self.has("sl"):
-            await self.aside(lambda: self._fine_tune(base))
-        tuned = f"local:{self.folder / 'sl'}"
-        if self._wants_pairs:
-            if self.first and not self.has("agreement.json"):
-                await self._fill("pair and label", msgspec.structs.replace(job, stage="pairs", model=tuned), prompts)
-                await self._people(preferred)
-            await self.until("agreement.json")
-        await second_stage(self, prompts, self.open)
-        if self.first:
-            for name, address in (("base", model), ("sl", tuned), ("policy", f"local:{self.folder / 'policy'}")):
-                await self._measure(name, address, held_out)
-            if earlier:
-                self.write("reuse.json", counted(self.folder, earlier))
-            self._report()
+            await self.aside(lambda: self._supervised(base))
+
+    async def _label(self, job: Job, inputs: Inputs) -> None:
+        if not self._wants_pairs:
+            return
+        if self.first and not self.has("agreement.json"):
+            job = msgspec.structs.replace(job, stage="pairs", model=self._address("sl"))
+            await self._fill("pair and label", job, inputs.prompts)
+            await self._people(inputs.preferred)
+        await self.until("agreement.json")
+
+    async def _measure(self, model: str, held_out: tuple[Prompt, ...], earlier: Reuse | None) -> None:
+        if not self.first:
+            return
+        for name, address in (("base", model), ("sl", self._address("sl")), ("policy", self._address("policy"))):
+            await self._judged(name, address, held_out)
+        if earlier:
+            self.write("reuse.json", counted(self.folder, earlier))
+        self._report()
+
+    def _address(self, name: str) -> str:
+        return f"local:{self.folder / name}"
 
     def _report(self) -> None:
         (self.folder / "report.html").write_text(page(self.folder, self.recipe, self.law), encoding="utf-8")
@@ -123,14 +177,6 @@ class Run(Ground):
         if odds is None:
             raise InputError(f"{critic} tells no probabilities, so it cannot label pairs; name another critic")
 
-    def _base(self) -> Path:
-        address = checkpoint(self.recipe.base or self.recipe.model)
-        if not address.startswith("local:"):
-            raise InputError(f"{address}: its weights are not here, so it cannot be trained; name base: local:…")
-        folder = find(address, address.removeprefix("local:"))
-        inspect(address, folder)
-        return folder
-
     async def _digest(self, address: str) -> str:
         """Of a model that is opened to see that it is there; nothing is asked of it."""
         model = self.open(address)
@@ -139,6 +185,9 @@ class Run(Ground):
 
     def _validate(self, trained: tuple[Prompt, ...], held_out: tuple[Prompt, ...], watched: tuple[Prompt, ...]) -> None:
         validate(self.recipe, self.law)
+        none = {"label": not self._wants_pairs, "preference": self.recipe.preference is None}
+        if none.get(self.last):
+            raise InputError(f"the recipe {self.recipe.name} has no stage {self.last}")
         stop = self.recipe.stop.prompts if self.recipe.stop else ""
         require_apart([(self.recipe.prompts, trained), (self.recipe.held_out, held_out), (stop, watched)])
 
@@ -189,7 +238,7 @@ class Run(Ground):
             store.append([msgspec.json.encode(pair) for pair in chosen])
         self.write("agreement.json", await agreement([pair for pair in pairs if not pair.filtered], self.law))
 
-    async def _measure(self, name: str, address: str, held_out: tuple[Prompt, ...]) -> None:
+    async def _judged(self, name: str, address: str, held_out: tuple[Prompt, ...]) -> None:
         if not self.has(f"{name}.json"):
             self.observe(f"measure {name}", 0, len(held_out))
             model = self.open(address)
@@ -216,7 +265,7 @@ class Run(Ground):
         counts = {"rows": len(rows), "trained": len(revised), "helpful": len(helpful), **dict(sorted(reasons.items()))}
         self.write("filters.json", counts)
 
-    def _fine_tune(self, base: Path) -> None:
+    def _supervised(self, base: Path) -> None:
         _, revised, helpful = self._chosen()
         learner = Learner(base, self.recipe.seed, self.recipe.lora)
         rows = [(row.request, row.text) for row in [*revised, *helpful]]

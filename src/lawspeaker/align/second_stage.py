@@ -28,11 +28,14 @@ from lawspeaker.models.checkpoint import digest_of
 ROLLOUTS: Final = "rollouts.jsonl"
 
 
-async def second_stage(ground: Ground, prompts: Sequence[Prompt], open_: Callable[[str], Model]) -> None:
-    """From `sl` and the pairs to `policy`, whatever of it is not done yet."""
-    recipe = ground.recipe
-    if recipe.preference and not ground.has("preference"):
+async def preference(ground: Ground) -> None:
+    """The preference model, if the recipe has one, from `sl` and the pairs."""
+    if ground.recipe.preference and not ground.has("preference"):
         await ground.aside(lambda: _preference(ground))
+
+
+async def policy(ground: Ground, prompts: Sequence[Prompt], open_: Callable[[str], Model]) -> None:
+    """The policy, from `sl` and the pairs or the preference model; whatever of it is not done yet."""
     if not ground.has("policy"):
         await _policy(ground, prompts, open_)
     if ground.first:

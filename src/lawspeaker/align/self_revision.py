@@ -82,9 +82,9 @@ class Engine:
 
     async def batch(self, prompts: Sequence[Prompt]) -> list[Row]:
         """The rows of `prompts`: draft and revisions of the first, then of the second, …"""
-        histories = [[row] for row in await self._drafts(prompts)]
+        histories = [[row] for row in await self.drafts(prompts)]
         for number in range(1, self.recipe.revising.rounds + 1):
-            new = await self._round([history[-1] for history in histories], number)
+            new = await self.revised([history[-1] for history in histories], number)
             for history, row in zip(histories, new, strict=True):
                 history.append(row)
         return [row for history in histories for row in history]
@@ -107,7 +107,8 @@ class Engine:
             for row in rows
         ]  # fmt: skip
 
-    async def _drafts(self, prompts: Sequence[Prompt]) -> list[Row]:
+    async def drafts(self, prompts: Sequence[Prompt]) -> list[Row]:
+        """Round 0."""
         rows = [self._answer(prompt, f"{prompt.id}.0", self.sampling(prompt.id, 0, "draft")) for prompt in prompts]
         return await self._said([msgspec.structs.replace(row, text="") for row in rows])
 
@@ -156,7 +157,7 @@ class Engine:
         words = self.shown(how.examples, "critique", name, number) if how.critique else Shown()
         return _Step(row, number, principle, words, self.shown(how.examples, form, name, number))
 
-    async def _round(self, rows: Sequence[Row], number: int) -> list[Row]:
+    async def revised(self, rows: Sequence[Row], number: int) -> list[Row]:
         """One revision of each row. The steps go through the batch one after another, so that those who ask a model
         together are always the same."""
         steps = [self.step(row, number) for row in rows]

@@ -3,16 +3,18 @@
 import asyncio
 import importlib.util
 from pathlib import Path
+from typing import get_args
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from lawspeaker.align import estimate
 from lawspeaker.align.card import table
 from lawspeaker.align.dataset import Pair, Row, Store, read_prompts
 from lawspeaker.align.ground import is_first
 from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
 from lawspeaker.align.reward import Rollout
-from lawspeaker.align.run import Run
+from lawspeaker.align.run import Inputs, Run, Stage
 from lawspeaker.align.scale import Workers
 from lawspeaker.cli.context import home, inert, load_law, page, print_json, words
 from lawspeaker.errors import InputError, ModelConfigError
@@ -24,13 +26,15 @@ _PACKAGES = tuple((name, "align") for name in ("torch", "transformers", "acceler
 @click.command()
 @click.argument("arguments", metavar="RECIPE | trace RUN ROW", nargs=-1, required=True)
 @click.option("--run", "folder", metavar="FOLDER", help="Where the run lies. Default: runs/NAME below the state.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done and how long it takes.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted.")
 @click.option("--reuse", metavar="RUN", help="Take answers to the same questions from an earlier run.")
+@click.option("--until", type=click.Choice(get_args(Stage)), default="measure", help="End after this stage.")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Work on drafts and labels by so many, on Ray.")
 def command(
-    arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool, reuse: str | None, workers: int
-) -> int:
+    arguments: tuple[str, ...], folder: str | None, dry_run: bool, resume: bool, reuse: str | None, until: Stage,
+    workers: int,
+) -> int:  # fmt: skip
     """Train a model on the constitution by a RECIPE, or walk a row of a run back to what it was made from.
 
     Drafts, rounds of critique and revision, fine-tuning, AI preferences, a preference model, DPO or GRPO, and a table
@@ -47,22 +51,46 @@ def command(
     recipe = read_recipe(path)
     where = Path(folder) if folder else home() / "runs" / recipe.name
     if dry_run:
-        page().print(inert(_plan(recipe, path.parent, where)))
+        _tell(recipe, path.parent, where, workers)
         return 0
     for package, extra in (*_PACKAGES, *([("ray", "scale")] if workers > 1 else [])):
         if importlib.util.find_spec(package) is None:
             raise ModelConfigError(f"{package} is not installed; pip install 'lawspeaker[{extra}]'")
     if is_first() and (where / "RUN").exists() and not resume:
         raise InputError(f"{where}: a run is there; go on with --resume, or name another folder with --run")
-    _train(recipe, path, where, Path(reuse) if reuse else None, workers)
+    _train(recipe, path, where, Path(reuse) if reuse else None, until, workers)
     if not is_first():
+        return 0
+    if until != "measure":
+        words().print(inert(f"{where}: done up to {until}; go on with --resume"))
         return 0
     page().print(inert(table(where)))
     words().print(inert(f"policy: local:{where / 'policy'}\nreport: {where / 'report.html'}"))
     return 0
 
 
-def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None, workers: int) -> None:
+def _tell(recipe: Recipe, root: Path, where: Path, workers: int) -> None:
+    """The plan, with what can be known to be wrong with it, and an estimate of its time."""
+    if is_first():
+        page().print(inert(_plan(recipe, root, where)))
+    if missing := next((name for name, _ in _PACKAGES if importlib.util.find_spec(name) is None), ""):
+        page().print(inert(f"time: not told, {missing} is not installed; pip install 'lawspeaker[align]'"))
+        return
+    law = load_law((recipe.constitution,))
+    run = Run(recipe, law, where, root.absolute(), lambda *_: None, open=open_model)
+    took, inputs = asyncio.run(_tried(run))
+    if took:
+        page().print(inert("\n".join(estimate.lines(estimate.times(recipe, inputs, took, workers)))))
+    elif is_first():
+        page().print(inert(f"time: not told, a dry run asks nothing of {recipe.model}"))
+
+
+async def _tried(run: Run) -> tuple[estimate.Trial | None, Inputs]:
+    inputs = await run.check()
+    return await estimate.trial(run.recipe, run.law, inputs, run.open), inputs
+
+
+def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None, until: Stage, workers: int) -> None:
     law = load_law((recipe.constitution,))
     work = Workers(law, workers, str(Path.cwd())) if workers > 1 else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -77,7 +105,7 @@ def _train(recipe: Recipe, path: Path, where: Path, reuse: Path | None, workers:
             progress.update(bars[name], description=stage, completed=done, total=total)
 
         root = path.parent.absolute()
-        run = Run(recipe, law, where, root, observe, open=open_model, work=work, reuse=reuse)
+        run = Run(recipe, law, where, root, observe, open=open_model, work=work, reuse=reuse, last=until)
         asyncio.run(run.run())
 
 
@@ -113,6 +141,7 @@ def _plan(recipe: Recipe, root: Path, where: Path) -> str:
 def _labels(recipe: Recipe) -> str:
     labels = recipe.labels
     parts = [f" by {labels.per_pair} principles"] if labels.per_pair > 1 else []
+    parts += [" that tell it apart, where there are"] if labels.draw == "found" else []
     parts += [f" after {labels.samples} trains of thought"] if labels.method == "reasoned" else []
     parts += [" where the checks do not tell"] if labels.checks else []
     parts += [f"; {each.share:.0%} from {each.name}" for each in labels.people]
