@@ -5,10 +5,12 @@
 On nano's checkpoint, in turns, `--rounds` times each; the ratio is of the medians of CPU seconds, so that what else the
 machine does weighs little. Above 1 ours is the faster one.
 
-sft: our loop and TRL's `SFTTrainer` on the same rows, batches and rate; tokens are those of prompts and replies.
-grpo: a course of `lawspeaker align` (checks, preference model, helpful term, rollouts written) and TRL's `GRPOTrainer`
-with a reward that costs nothing. lineage: what encoding, writing and digesting rows takes of the time of the stage
-that makes them (CPU seconds). Prints one JSON object.
+bulk: drafts as the run makes them, checked and in rows, and transformers' `generate` on the same prompts in the same
+batches; tokens are those of answers. sft: our loop and TRL's `SFTTrainer` on the same rows, batches and rate; tokens
+are those of prompts and replies. grpo: a course of `lawspeaker align` (checks, preference model, helpful term, rollouts
+written) and TRL's `GRPOTrainer` with the same settings, checkpoints too, and a reward that costs nothing; `reward` is
+what ours takes for it. lineage: what encoding, writing and digesting rows takes of the time of the stage that makes
+them (CPU seconds). Prints one JSON object.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,11 +31,12 @@ os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 import msgspec  # noqa: E402
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 from transformers.trainer_callback import PrinterCallback  # noqa: E402
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer  # noqa: E402
 
 from lawspeaker.align.adapters import hushed  # noqa: E402
-from lawspeaker.align.dataset import Row, Store, read_prompts  # noqa: E402
+from lawspeaker.align.dataset import Prompt, Row, Store, read_prompts  # noqa: E402
 from lawspeaker.align.drawing import drawn_from  # noqa: E402
 from lawspeaker.align.policy import Course  # noqa: E402
 from lawspeaker.align.preference_model import Scorer  # noqa: E402
@@ -76,6 +79,52 @@ def settings(folder: str, **more: Any) -> dict[str, Any]:
         "save_strategy": "no", "logging_steps": 1, "activation_checkpointing": False, "dataloader_pin_memory": False,
         "lr_scheduler_type": "constant_with_warmup", "warmup_steps": 5, "seed": 1, **more,
     }  # fmt: skip
+
+
+def bulk(count: int, rounds: int) -> dict[str, object]:
+    recipe = read_recipe(RECIPE)
+    law = load(recipe.constitution, kinds=KINDS)
+    prompts = read_prompts(RECIPE.parent / recipe.prompts)[:count]
+    batches = [prompts[at : at + recipe.batch] for at in range(0, count, recipe.batch)]
+    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS, padding_side="left")
+    network: Any = AutoModelForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32)
+    transcript = Learner(WEIGHTS, 1).transcript
+    model = open_model(f"local:{WEIGHTS}")
+    engine = Engine(recipe, law, model, model)
+    asyncio.run(engine.drafts(prompts[:1]))  # loads it
+
+    def ours() -> float:
+        async def drafts() -> list[Row]:
+            return [row for batch in batches for row in await engine.drafts(batch)]
+
+        begin = time.process_time()
+        rows = asyncio.run(drafts())
+        return sum(len(transcript.reply(row.text)) for row in rows if row.text) / (time.process_time() - begin)
+
+    def theirs() -> float:
+        tokens, begin = 0, time.process_time()
+        for batch in batches:
+            chats = [transcript.turns(prompt.exchange.messages) for prompt in batch]
+            inputs = tokenizer.apply_chat_template(
+                chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+            )
+            said = network.generate(
+                **inputs, do_sample=True, temperature=1.0, top_k=0, max_new_tokens=recipe.max_tokens
+            )
+            answers = said[:, inputs["input_ids"].shape[1] :]
+            tokens += int((answers != tokenizer.pad_token_id).sum())
+            tokenizer.batch_decode(answers, skip_special_tokens=True)
+        return tokens / (time.process_time() - begin)
+
+    rates: dict[str, list[float]] = {"ours": [], "library": []}
+    for _ in range(rounds):
+        rates["ours"].append(ours())
+        rates["library"].append(theirs())
+    return {
+        "prompts": len(prompts),
+        "tokens per cpu s": {name: [round(each) for each in some] for name, some in rates.items()},
+        "ratio": round(median(rates["ours"]) / median(rates["library"]), 3),
+    }
 
 
 def sft(rows: list[Row], rounds: int, folder: str) -> dict[str, object]:
@@ -122,6 +171,9 @@ def grpo(drafts: list[Row], steps: int, rounds: int, folder: str) -> dict[str, o
     head = Learner(WEIGHTS, 1, scores=True)
     head.save(Path(folder) / "preference")
 
+    answers = how.prompts * how.group
+    rewarding: list[float] = []
+
     def ours() -> float:
         at = Path(tempfile.mkdtemp(dir=folder))
         store = Store(at / "rollouts.jsonl")
@@ -130,15 +182,18 @@ def grpo(drafts: list[Row], steps: int, rounds: int, folder: str) -> dict[str, o
         def keep(step: int, found: Any) -> None:
             store.append([msgspec.json.encode(each) for each in found])
 
-        rewards = Rewards(how, law, drawn_from(law, recipe.principles), asked, scorer, keep)
+        rewards = Timed(how, law, drawn_from(law, recipe.principles), asked, scorer, keep)
         course = Course(how, WEIGHTS, at, 1, recipe.max_tokens, None, Silent, None)
-        return timed(lambda: course.run([each for each in prompts if each.id in asked], rewards))
+        took = timed(lambda: course.run([each for each in prompts if each.id in asked], rewards))
+        rewarding.append(rewards.seconds)
+        return took
 
     def theirs() -> float:
-        learner = Learner(WEIGHTS, 1)
-        rows = [{"prompt": learner.transcript.turns(each.exchange.messages)} for each in prompts if each.id in asked]
+        rows = [{"prompt": turns_of(each), "id": each.id} for each in prompts if each.id in asked]
+        at = tempfile.mkdtemp(dir=folder)
         args = GRPOConfig(
-            **settings(folder, learning_rate=how.rate, per_device_train_batch_size=8, max_steps=steps),
+            **{**settings(at, learning_rate=how.rate, per_device_train_batch_size=answers, max_steps=steps)}
+            | {"save_strategy": "steps", "save_steps": max(1, steps // 10), "save_total_limit": 1},
             num_generations=how.group, max_completion_length=recipe.max_tokens, temperature=1.0, beta=how.beta,
         )  # fmt: skip
 
@@ -147,6 +202,7 @@ def grpo(drafts: list[Row], steps: int, rounds: int, folder: str) -> dict[str, o
 
         def job() -> None:
             with hushed():
+                learner = Learner(WEIGHTS, 1)
                 trainer = GRPOTrainer(
                     learner.network, reward_funcs=nothing, args=args, train_dataset=Dataset.from_list(rows),
                     processing_class=learner.transcript.tokenizer,
@@ -157,7 +213,22 @@ def grpo(drafts: list[Row], steps: int, rounds: int, folder: str) -> dict[str, o
 
         return timed(job)
 
-    return {"steps": steps, "answers": steps * how.prompts * how.group, **turns(ours, theirs, rounds, 0)}
+    transcript = Learner(WEIGHTS, 1).transcript
+    turns_of: Callable[[Prompt], Any] = lambda prompt: transcript.turns(prompt.exchange.messages)  # noqa: E731
+    found = turns(ours, theirs, rounds, 0)
+    return {"steps": steps, "answers": steps * answers, **found, "reward cpu s": [round(each, 2) for each in rewarding]}
+
+
+class Timed(Rewards):
+    """Rewards that note what they take."""
+
+    seconds = 0.0
+
+    async def price(self, step: int, prompts: Sequence[str], texts: Sequence[str]) -> list[dict[str, float]]:
+        begin = time.process_time()
+        found = await super().price(step, prompts, texts)
+        self.seconds += time.process_time() - begin
+        return found
 
 
 async def rows_of(count: int, folder: str) -> tuple[list[Row], dict[str, object]]:
@@ -194,7 +265,11 @@ def main() -> None:
         rows, lineage = asyncio.run(rows_of(options.rows, folder))
         print(json.dumps({"lineage": lineage}), file=sys.stderr)
         some = [row for row in rows if row.text]
-        result = {"lineage": lineage, "sft": sft(some, options.rounds, folder)}
+        result = {
+            "lineage": lineage,
+            "bulk": bulk(options.rows, options.rounds),
+            "sft": sft(some, options.rounds, folder),
+        }
         print(json.dumps(result["sft"]), file=sys.stderr)
         drafts = [row for row in some if not row.round]
         result["grpo"] = grpo(drafts, options.steps, options.rounds, folder)

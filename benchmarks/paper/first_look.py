@@ -1,23 +1,23 @@
 """A first look at two findings of Bai et al. 2022 on a small model: harmlessness over revisions 0 to 4, and soft beside
 hard labels.
 
-    python -m benchmarks.paper.first_look --home FOLDER [--recipe recipes/quickstart.yaml] [--prompts 160]
-        [--held-out 200] [--seeds 1 2 3]
+    python -m benchmarks.paper.first_look --home FOLDER [--recipe recipes/quickstart.yaml] [--revised 100]
+        [--seeds 1 2 3] [--runs RUN RUN RUN]
 
-It goes on where it was interrupted: every run lies in FOLDER. Model, constitution, courses and judge are the recipe's.
+It goes on where it was interrupted: what is done lies in FOLDER. Model, constitution, courses and judge are the
+recipe's. `--runs` are finished runs of it, one for each seed; without it they are done in FOLDER.
 
-1. The model answers the held-out requests and revises each answer four times; the recipe's gold judge reads every
-   revision, those that are filtered from training too.
-2. For each seed the recipe is run with soft labels, and again with each label rounded to 0 or 1. The second run reuses
-   the first one's rows and pairs, so that both policies begin at one model and see the same pairs.
+1. The model answers the first `--revised` held-out requests and revises each answer four times; the recipe's gold
+   judge reads every revision, those that are filtered from training too.
+2. The pairs of each run are labelled anew by the critic alone, by principles drawn for each pair: what the checks know
+   is not in the labels, as in the paper. From the run's fine-tuned model two policies are trained on them, without a
+   stop rule: towards the labels, and towards each label rounded to 0 or 1. Both answer all held-out requests.
 
 Intervals: 95 %, bootstrap over requests, all seeds of a request together.
 """
 
 import argparse
 import asyncio
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,13 +25,13 @@ from random import Random
 
 import msgspec
 
+from benchmarks.align import arms
 from lawspeaker.align import gold
 from lawspeaker.align.bulk import Here, Job, fill
 from lawspeaker.align.dataset import Pair, Prompt, Row, Store, read_prompts
 from lawspeaker.align.recipe import Dpo, Recipe, read_recipe
 from lawspeaker.align.run import checkpoint
 from lawspeaker.cli.context import load_law
-from lawspeaker.digest import digest
 from lawspeaker.models.address import open_model
 
 ROUNDS = 4
@@ -67,14 +67,7 @@ def judged(
     return {v.id: float(bool(v.violates)) for v in verdicts}, {v.id: float(v.satisfied) for v in verdicts}
 
 
-def claim(recipe: Recipe, law: str, prompts: Sequence[Prompt]) -> str:
-    """Names what rows depend on, so that those of another model or recipe are not taken up."""
-    models = [open_model(checkpoint(address)).digest for address in (recipe.model, recipe.critic or recipe.model)]
-    lines = [prompt.line.decode() for prompt in prompts]
-    return digest("benchmarks/paper", [recipe.digest, law, models, lines]).partition(":")[2][:12]
-
-
-def revisions(recipe: Recipe, home: Path, prompts: Sequence[Prompt], seeds: Sequence[int]) -> str:
+def revisions(recipe: Recipe, root: Path, home: Path, prompts: Sequence[Prompt], seeds: Sequence[int]) -> str:
     """The first table."""
     law = load_law((recipe.constitution,))
     violating: list[Values] = [{} for _ in range(ROUNDS + 1)]
@@ -84,7 +77,7 @@ def revisions(recipe: Recipe, home: Path, prompts: Sequence[Prompt], seeds: Sequ
         mine = msgspec.structs.replace(
             recipe, seed=seed, revising=msgspec.structs.replace(recipe.revising, rounds=ROUNDS)
         )
-        store = Store(home / f"revisions-{seed}-{claim(mine, law.digest, prompts)}.jsonl")
+        store = Store(home / f"revisions-{seed}-{arms.claim(mine, law, prompts)}.jsonl")
         job = Job("rows", mine, checkpoint(recipe.model), checkpoint(recipe.critic or recipe.model))
         say = progress(f"revisions, seed {seed}")
         asyncio.run(fill(store, job, prompts, Here(law, open_model), say))
@@ -93,7 +86,7 @@ def revisions(recipe: Recipe, home: Path, prompts: Sequence[Prompt], seeds: Sequ
         for n in range(ROUNDS + 1):
             some = [row for row in rows if row.round == n]
             changed[n] += sum(bool(row.parent) and row.text != texts[row.parent] for row in some)
-            found = judged(mine, home, prompts, {row.prompt: row.text for row in some})
+            found = judged(mine, root, prompts, {row.prompt: row.text for row in some})
             for values, new in zip((violating[n], satisfied[n]), found, strict=True):
                 for name, value in new.items():
                     values.setdefault(name, []).append(value)
@@ -108,45 +101,57 @@ def revisions(recipe: Recipe, home: Path, prompts: Sequence[Prompt], seeds: Sequ
     return "\n".join(lines)
 
 
-def labels(recipe: Recipe, home: Path, seeds: Sequence[int]) -> str:
+async def labels(recipe: Recipe, root: Path, home: Path, seeds: Sequence[int], runs: Sequence[Path]) -> str:
     """The second table."""
-    names = ("base", "sl", "soft", "hard")
+    names = ("untrained", "SL-CAI", "soft", "hard")
     found: dict[str, tuple[Values, Values]] = {name: ({}, {}) for name in names}
     told: list[float] = []
-    for seed in seeds:
-        soft = align(recipe, home, seed, "soft", None)
-        hard = align(recipe, home, seed, "hard", soft)
-        sure = [pair for pair in Store(soft / "pairs.jsonl").read(Pair) if not pair.filtered]
-        told += [abs(pair.a_better - 0.5) for pair in sure]
-        files = (soft / "base.json", soft / "sl.json", soft / "policy.json", hard / "policy.json")
-        for name, file in zip(names, files, strict=True):
-            one = msgspec.json.decode(file.read_bytes(), type=gold.Measured)
+    for n, seed in enumerate(seeds):
+        mine = msgspec.structs.replace(recipe, seed=seed)
+        run = runs[n].absolute() if runs else home / f"run-{seed}"
+        some, pairs = await two_policies(mine, root, home, run, own=not runs)
+        told += [abs(pair.a_better - 0.5) for pair in pairs]
+        for name, one in zip(names, (arms.measured(run, "base"), arms.measured(run, "sl"), *some), strict=True):
             for verdict in one.verdicts:
                 found[name][0].setdefault(verdict.id, []).append(float(bool(verdict.violates)))
                 found[name][1].setdefault(verdict.id, []).append(float(verdict.satisfied))
     lines = ["| model | violate | requests satisfied |", "|---|--:|--:|"]
     lines += [f"| {name} | {said(found[name][0])} | {said(found[name][1])} |" for name in names]
-    beside = [less(found["soft"][n], found["hard"][n]) for n in (0, 1)]
-    lines.append(f"| soft less hard | {said(beside[0], '+')} | {said(beside[1], '+')} |")
+    for one, other in (("soft", "SL-CAI"), ("hard", "SL-CAI"), ("soft", "hard")):
+        beside = [less(found[one][n], found[other][n]) for n in (0, 1)]
+        lines.append(f"| {one} less {other} | {said(beside[0], '+')} | {said(beside[1], '+')} |")
     far = sum(told) / max(len(told), 1)
     lines += ["", f"{len(told)} pairs; a label is {far:.3f} away from 1/2 in the mean (0.5 would be hard)."]
     return "\n".join(lines)
 
 
-def align(recipe: Recipe, home: Path, seed: int, kind: str, earlier: Path | None) -> Path:
-    """The folder of a run of the recipe with that seed and those labels; it is finished first."""
-    policy = recipe.policy if isinstance(recipe.policy, Dpo) else Dpo()
-    mine = msgspec.structs.replace(
-        recipe, name=f"{kind}-{seed}", seed=seed, prompts="train.jsonl", held_out="held-out.jsonl",
-        policy=msgspec.structs.replace(policy, labels=kind), preference=None, stop=None,
-    )  # fmt: skip
-    file, run = home / f"{kind}-{seed}.yaml", home / f"{kind}-{seed}"
-    file.write_bytes(msgspec.json.encode(mine))  # JSON is YAML
-    command = [Path(sys.executable).with_name("lawspeaker"), "align", file, "--run", run, "--resume"]
-    if not (run / "policy" / "README.md").exists():
-        print(f"{kind} labels, seed {seed}", file=sys.stderr)
-        subprocess.run([*command, *(["--reuse", earlier] if earlier else [])], check=True, stdout=sys.stderr)
-    return run
+async def two_policies(
+    recipe: Recipe, root: Path, home: Path, run: Path, own: bool
+) -> tuple[list[gold.Measured], list[Pair]]:
+    """What is measured of the policies towards soft and hard labels of one run's pairs, and the usable pairs."""
+    law = load_law((recipe.constitution,))
+    prompts, held_out = (read_prompts(root / name) for name in (recipe.prompts, recipe.held_out))
+    await arms.finished(run, recipe, law, root, own)
+    critics = msgspec.structs.replace(recipe.labels, checks=False, draw="uniform", people=())
+    how = recipe.policy if isinstance(recipe.policy, Dpo) else Dpo()
+    mine = msgspec.structs.replace(recipe, labels=critics, preference=None, stop=None, policy=how)
+    folder = home / f"labels-{recipe.seed}-{arms.claim(mine, law, [*prompts, *held_out])}"
+    folder.mkdir(exist_ok=True)
+    store, tuned = Store(folder / "pairs.jsonl"), f"local:{run / 'sl'}"
+    job = Job("pairs", mine, tuned, checkpoint(recipe.critic or recipe.model), reuse=str(run))
+    await fill(store, job, prompts, Here(law, open_model), progress(f"labels, seed {recipe.seed}"))
+    found = []
+    for kind in ("soft", "hard"):
+        labelled = msgspec.structs.replace(mine, policy=msgspec.structs.replace(how, labels=kind))
+        path = folder / f"{kind}.json"
+        if not path.exists():
+            address = await arms.policy(run, store.path, labelled, law, root, folder / kind)
+            answers = await arms.answers(address, labelled, law, held_out, root)
+            fresh = path.with_suffix(".new")
+            fresh.write_bytes(msgspec.json.encode(gold.measured(labelled, held_out, answers, root)))
+            fresh.replace(path)
+        found.append(msgspec.json.decode(path.read_bytes(), type=gold.Measured))
+    return found, [pair for pair in store.read(Pair) if not pair.filtered]
 
 
 def progress(what: str) -> Callable[[int, int], None]:
@@ -157,24 +162,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--recipe", type=Path, default=Path("recipes/quickstart.yaml"))
-    parser.add_argument("--prompts", type=int, default=160)
-    parser.add_argument("--held-out", type=int, default=200)
+    parser.add_argument("--revised", type=int, default=100)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--runs", type=Path, nargs="+", default=[], help="finished runs, one for each seed")
     options = parser.parse_args()
-    recipe, root = read_recipe(options.recipe), options.recipe.parent.absolute()
-    options.home.mkdir(parents=True, exist_ok=True)
-    for name, source, count in (
-        ("train", recipe.prompts, options.prompts),
-        ("held-out", recipe.held_out, options.held_out),
-    ):
-        lines = [prompt.line for prompt in read_prompts(root / source)][:count]
-        (options.home / f"{name}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    held_out = read_prompts(options.home / "held-out.jsonl")
+    if options.runs and len(options.runs) != len(options.seeds):
+        parser.error("want one of --runs for each of --seeds")
+    recipe, root, home = read_recipe(options.recipe), options.recipe.parent.absolute(), options.home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    held_out = read_prompts(root / recipe.held_out)[: options.revised]
     seeds = ", ".join(map(str, options.seeds))
-    print(f"{options.recipe.name}, {recipe.model}, seeds {seeds}, {len(held_out)} held-out requests\n")
-    print(revisions(recipe, options.home, held_out, options.seeds), flush=True)
-    print("\n" + labels(recipe, options.home, options.seeds))
+    print(f"{recipe.name}, {recipe.model}, seeds {seeds}; revised: {len(held_out)} held-out requests\n")
+    print(revisions(recipe, root, home, held_out, options.seeds), flush=True)
+    print("\n" + asyncio.run(labels(recipe, root, home, options.seeds, options.runs)))
 
 
 if __name__ == "__main__":
