@@ -10,7 +10,6 @@ as safe, and memory may no longer match the disk). The caller closes the ledger;
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -19,13 +18,14 @@ import msgspec
 from lawspeaker.audit import loading, rotation, storage, tiles
 from lawspeaker.audit import record as records
 from lawspeaker.audit.admission import Admission, Entry
+from lawspeaker.audit.aside import Aside
 from lawspeaker.audit.checkpoint import Checkpoint
 from lawspeaker.audit.keys import Keys
 from lawspeaker.audit.merkle import hash_leaf
 from lawspeaker.audit.publish import Head, Publisher, Site
 from lawspeaker.audit.receipt import Receipt, make_receipts
 from lawspeaker.audit.storage import Leaf, Store
-from lawspeaker.audit.tiles import WIDTH, Written
+from lawspeaker.audit.tiles import WIDTH, Growing, Written
 from lawspeaker.audit.vault import Sealed, Vault
 from lawspeaker.errors import LogError
 
@@ -39,29 +39,29 @@ class Ledger:
         self, log: Connection, texts: Connection, keys: Keys, where: Path, site: Site | None, *, announces: bool = True
     ) -> None:
         self.store, self.vault = Store(log), Vault(texts, keys.vault)
-        self._texts, self._keys, self._where = texts, keys, where
+        self._texts, self._keys, self._log_path, self._vault_path = texts, keys, where / "log.db", where / "vault.db"
         self._full: list[tuple[int | str, Written]] = []
         self._retired = False
-        self._aside = ThreadPoolExecutor(1, "audit-vault")
         shown = None
-        with storage.errors(where / "log.db"):
+        with storage.errors(self._log_path):
             if self.store.head() is None:
                 loading.begin(self.store, keys.signer, where)
             # Texts without leaves are what a crash left, unless somebody else is at it: then they wait for each other.
             self.store.db.execute("BEGIN IMMEDIATE")
             chain = rotation.follow(self.store.of_kind("rotated"), keys.signer.vkey)
             loaded = loading.load(self.store, chain, keys.signer.vkey, where)
-            self._tree, self._note, self._bundle = loaded.tree, loaded.note, bytearray(loaded.tail)
+            self._tree, self._note, self._bundle = loaded.tree, loaded.note, [loaded.tail]
             if site:
                 shown = loading.published(site, self.store, chain, self._tree.size)
             most = 0 if site and shown is None else LARGEST_BATCH
             orphans = loading.left_behind(self.vault, self.store, most, where)
             gone = [id_ for leaf in self.store.of_kind("erased") for id_ in _erased(leaf)]
         self._forget(orphans)
-        with storage.errors(where / "log.db"):
+        with storage.errors(self._log_path):
             self.store.db.execute("COMMIT")
         self._scrubbed = self._erase(gone)
         self._publisher = self._publish(site, shown, announces) if site else None
+        self._aside = Aside("audit-vault")
 
     def commit(self, batch: Sequence[Entry]) -> list[Receipt | LogError]:
         """Append what can be appended. A bad record gets its own error; an error of the storage is raised, and is
@@ -71,7 +71,7 @@ class Ledger:
         outcomes: list[int | LogError] = []
         sealed: list[Sealed] = []
         rows: list[Leaf] = []
-        with storage.errors(self._where / "log.db"):
+        with storage.errors(self._log_path):
             admission = Admission(self.store, batch, self._keys, self._retired)
             for entry in batch:
                 try:
@@ -93,7 +93,7 @@ class Ledger:
         """Write the files that are missing, and let go of the databases."""
         if self._publisher:
             self._publisher.close()
-        self._aside.shutdown()
+        self._aside.close()
         self.store.db.close()
         self._texts.close()
 
@@ -125,8 +125,9 @@ class Ledger:
         self.store.db.execute("BEGIN IMMEDIATE")
         if self.store.head() != (self._tree.size, self._note):
             self.store.db.execute("ROLLBACK")  # that process may go on
-            raise LogError(f"{self._where / 'log.db'}: another process wrote to the log, and this one stops")
-        stored = [self._store_texts(sealed)] if sealed else []
+            raise LogError(f"{self._log_path}: another process wrote to the log, and this one stops")
+        if sealed:
+            self._store_texts(sealed)
         try:
             self.store.add_leaves(rows)
             hashes = self._hash_stored(rows)
@@ -135,9 +136,9 @@ class Ledger:
             note = self._keys.signer.sign(checkpoint)
             self.store.add_checkpoint(checkpoint.size, note)
         finally:
-            wait(stored)
-        for each in stored:
-            each.result()
+            lost = self._aside.finish() if sealed else None
+        if lost:
+            raise lost
         self.store.db.execute("COMMIT")
         self._note = note
         self._retired = self._retired or rows[-1][3] == "rotated"
@@ -146,19 +147,19 @@ class Ledger:
         self._full = []
         return hashes
 
-    def _store_texts(self, sealed: Sequence[Sealed]) -> Future[None]:
-        with storage.errors(self._where / "vault.db"):
+    def _store_texts(self, sealed: Sequence[Sealed]) -> None:
+        with storage.errors(self._vault_path):
             self._texts.execute("BEGIN IMMEDIATE")
             self.vault.put(sealed)
-        return self._aside.submit(self._commit_texts)
+        self._aside.start(self._commit_texts)
 
     def _commit_texts(self) -> None:
-        with storage.errors(self._where / "vault.db"):
+        with storage.errors(self._vault_path):
             self._texts.execute("COMMIT")
 
     def _forget(self, orphans: Sequence[str]) -> None:
         """Remove texts of records that a crash kept from being written."""
-        with storage.errors(self._where / "vault.db"):
+        with storage.errors(self._vault_path):
             self._texts.execute("BEGIN IMMEDIATE")
             for id_ in orphans:
                 self.vault.forget(id_)
@@ -167,7 +168,7 @@ class Ledger:
     def _erase(self, ids: Sequence[str]) -> bool:
         """Destroy the texts that `erased` records name, those of an older copy of the vault too. False where a reader
         keeps the write-ahead log from being emptied; it is tried again with each commit."""
-        with storage.errors(self._where / "vault.db"):
+        with storage.errors(self._vault_path):
             here = [id_ for id_ in ids if self.vault.holds(id_)]
             if here:
                 self._texts.execute("BEGIN IMMEDIATE")
@@ -183,7 +184,7 @@ class Ledger:
         stored = list(self.store.leaves(low, high))
         hashes = {row[0]: hash_leaf(row[4]) for row in stored}
         if stored != list(rows) or hashes != {row[0]: hash_leaf(row[4]) for row in rows}:
-            raise LogError(f"{self._where / 'log.db'}: records {low} to {high - 1} were read back differently")
+            raise LogError(f"{self._log_path}: records {low} to {high - 1} were read back differently")
         return hashes
 
     def _grow(self, rows: Sequence[Leaf], hashes: dict[int, bytes]) -> list[Written]:
@@ -192,23 +193,25 @@ class Ledger:
         for row in rows:
             for tile in self._tree.append(hashes[row[0]]):
                 written[tile.level, tile.n] = tile
-            self._bundle += tiles.bundle([row[4]])
+            self._bundle.append(tiles.bundle([row[4]]))
             if self._tree.size % WIDTH == 0:
                 n = self._tree.size // WIDTH - 1
-                self._full.append(("entries", Written(0, n, bytes(self._bundle))))
-                self._bundle.clear()
+                self._full.append(("entries", Written(0, n, b"".join(self._bundle))))
+                self._bundle = []
                 again = b"".join(hash_leaf(leaf[4]) for leaf in self.store.leaves(n * WIDTH, (n + 1) * WIDTH))
                 if again != written[0, n].data:
-                    raise LogError(f"{self._where / 'log.db'}: tile {n} came out differently a second time")
+                    raise LogError(f"{self._log_path}: tile {n} came out differently a second time")
         self._full += [(tile.level, tile) for tile in written.values() if len(tile.data) == 32 * WIDTH]
         return list(written.values())
 
     def _head(self) -> Head:
-        return Head(self._tree.size, self._note, self._tree.partials(), bytes(self._bundle))
+        size = self._tree.size
+        bundle = Growing("entries", size // WIDTH, self._bundle, len(self._bundle))
+        return Head(size, self._note, self._tree.partials(), bundle)
 
     def _publish(self, site: Site, shown: int | None, announces: bool) -> Publisher:
         """Make the files anew that are missing, those of the head that is shown first, and go on from there."""
-        with storage.errors(self._where / "log.db"):
+        with storage.errors(self._log_path):
             for size in dict.fromkeys((shown or 0, self._tree.size)):
                 site.restore(self.store, size)
         return Publisher(site, self._head(), announces=announces)

@@ -17,7 +17,7 @@ import msgspec
 
 from lawspeaker.audit import storage, tiles
 from lawspeaker.audit.storage import Store
-from lawspeaker.audit.tiles import HEIGHT, WIDTH, Written
+from lawspeaker.audit.tiles import HEIGHT, WIDTH, Growing, Written
 from lawspeaker.errors import LawspeakerError, boundary
 
 PUBLISH_EVERY = 0.2  # seconds
@@ -90,15 +90,15 @@ class Head(msgspec.Struct, frozen=True):
 
     size: int
     note: str
-    partials: Sequence[Written]
-    bundle: bytes
+    partials: Sequence[Growing]
+    bundle: Growing
 
     def write(self, site: Site) -> None:
         """Write the files that a reader of this head needs besides the full tiles."""
         for tile in self.partials:
-            site.put(tile.level, tile.n, tile.data, len(tile.data) // 32)
-        if self.bundle:
-            site.put("entries", self.size // WIDTH, self.bundle, self.size % WIDTH)
+            site.put(tile.level, tile.n, tile.data, tile.count)
+        if self.size % WIDTH:
+            site.put(self.bundle.level, self.bundle.n, self.bundle.data, self.size % WIDTH)
 
 
 class Publisher:
@@ -119,11 +119,13 @@ class Publisher:
         self._thread.start()
 
     def offer(self, full: Sequence[tuple[int | str, Written]], head: Head) -> None:
-        """Take note of what a commit calls for."""
+        """Take note of what a commit calls for. A thread that is to write a head soon is not woken for the next."""
         with self._news:
+            waits = self._written != self._head.size
             self._full += full
             self._head = head
-            self._news.notify()
+            if full or not waits:
+                self._news.notify()
 
     def close(self) -> None:
         """Write what is missing, and stop."""

@@ -38,6 +38,8 @@ _lenient = partial(str, encoding="utf-8", errors="replace")
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged database raises; the second where SQLite's own message quotes the damage."""
 
+_TOGETHER = 256  # rows of one statement: the values of one are bounded, by 32,766 at least
+
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 Leaf = tuple[int, str, str, str, bytes]
@@ -97,6 +99,15 @@ def errors(path: Path) -> Iterator[None]:
         raise LogError(f"{path}: the database cannot be used: {error}") from error
     except OSError as error:
         raise LogError(f"{path}: {error.strerror or error}") from error
+
+
+def insert(database: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows by as few statements as can be: for each, and with `executemany` for each row, the interpreter's lock
+    is given away and waited for again."""
+    for at in range(0, len(rows), _TOGETHER):
+        some = rows[at : at + _TOGETHER]
+        marks = ",".join(["(" + ",".join("?" * len(some[0])) + ")"] * len(some))
+        database.execute(f"INSERT INTO {table} VALUES {marks}", [value for row in some for value in row])
 
 
 class Store:
@@ -190,7 +201,7 @@ class Store:
         return {(level, n): data for level, n, data in self.db.execute(f"SELECT level, n, {_HASHES} FROM tile")}
 
     def add_leaves(self, rows: Sequence[Leaf]) -> None:
-        self.db.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?, ?)", rows)
+        insert(self.db, "leaf", rows)
 
     def add_tiles(self, tiles: Sequence[Written]) -> None:
         """Store tiles; one of a level above 0 takes the place of its narrower self."""

@@ -58,6 +58,20 @@ class Written(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class Growing(msgspec.Struct, frozen=True):
+    """A tile or a bundle as it was when it had `count` entries. It holds the list that grows on, since what is in it
+    stays there; `data` is made when it is asked for."""
+
+    level: int | str
+    n: int
+    entries: list[bytes]
+    count: int
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.entries[: self.count])
+
+
 class Tree:
     """The right edge of a tree. `fetch(level, n)` gives the bytes of an older, full tile."""
 
@@ -117,10 +131,10 @@ class Tree:
         written.append(Written(level, count // WIDTH, self._edge[level].data))
         return written
 
-    def partials(self) -> list[Written]:
+    def partials(self) -> list[Growing]:
         """The partial tiles of the tree at this size."""
         return [
-            Written(level, (self.size >> HEIGHT * level) // WIDTH, tile.data)
+            Growing(level, (self.size >> HEIGHT * level) // WIDTH, tile.rows[0], len(tile))
             for level, tile in enumerate(self._edge)
             if len(tile)
         ]

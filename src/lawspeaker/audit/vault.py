@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lawspeaker.audit.keys import VaultKey
 from lawspeaker.audit.record import commitment, text_bytes
+from lawspeaker.audit.storage import insert
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -81,14 +82,8 @@ class Vault:
         """Store sealed texts in the open transaction."""
         first = int(self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM record").fetchone()[0])
         numbered = list(enumerate(batch, first))
-        self._db.executemany(
-            "INSERT INTO record VALUES (?, ?, ?, ?)",
-            [(seq, sealed.record, sealed.key, sealed.wrapped) for seq, sealed in numbered],
-        )
-        self._db.executemany(
-            "INSERT INTO text VALUES (?, ?, ?)",
-            [(seq, name, data) for seq, sealed in numbered for name, data in sealed.texts],
-        )
+        insert(self._db, "record", [(seq, sealed.record, sealed.key, sealed.wrapped) for seq, sealed in numbered])
+        insert(self._db, "text", [(seq, name, data) for seq, sealed in numbered for name, data in sealed.texts])
 
     def read(self, record: str, commitments: Mapping[str, str]) -> dict[str, StoredText]:
         """The texts of a record, each checked against its leaf's commitment. One without a commitment is damaged."""
