@@ -1,7 +1,7 @@
 """What follows from findings: pure, no I/O, replayable from a record."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -9,6 +9,7 @@ from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.finding import Finding, Outcome, by_principle
 
 Action = Literal["release", "escalate", "refuse"]
+_SOUND: Final = frozenset({"upheld", "not_applicable"})
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -26,8 +27,9 @@ def decide(findings: Sequence[Finding], constitution: Constitution) -> Decision:
     """
     outcomes = by_principle(findings)
     actions = {
-        principle.id: _action(principle, outcomes.get(principle.id, "inconclusive"))
+        principle.id: _action(principle, outcome)
         for principle in constitution.principles
+        if (outcome := outcomes.get(principle.id, "inconclusive")) not in _SOUND
     }
     worst = severest(actions.values())
     if worst == "release":
@@ -42,7 +44,6 @@ def severest(actions: Iterable[Action]) -> Action:
 
 
 def _action(principle: Principle, outcome: Outcome) -> Action:
-    if outcome not in {"violated", "inconclusive"}:
-        return "release"
+    """What a principle wants that is not upheld."""
     done = principle.last_resort if outcome == "violated" else principle.on_inconclusive
     return "release" if done == "note" else done

@@ -4,13 +4,14 @@ A finding lies in layer 0 because the law (layer 1) expects outcomes in its case
 """
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from lawspeaker.exchange import Segment
 
 Outcome = Literal["upheld", "violated", "inconclusive", "not_applicable"]
+_OUTCOMES: Final = frozenset(get_args(Outcome))
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -57,12 +58,14 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
 
 def by_principle(findings: Iterable[Finding]) -> dict[str, Outcome]:
     """The outcome of each principle that `findings` speak of, in order of first mention."""
-    outcomes: dict[str, list[Outcome]] = {}
+    outcomes: dict[str, Outcome] = {}
     for finding in findings:
-        outcomes.setdefault(finding.principle, [])
-        if not finding.superseded and not finding.waived:
-            outcomes[finding.principle].append(finding.outcome)
-    return {principle: combine(seen) for principle, seen in outcomes.items()}
+        told: Outcome = "not_applicable" if finding.superseded or finding.waived else finding.outcome
+        before = outcomes.get(finding.principle, "not_applicable")
+        outcomes[finding.principle] = (
+            told if told in _OUTCOMES and before == "not_applicable" else combine((before, told))
+        )
+    return outcomes
 
 
 def span_of(segment: Segment, start: int, end: int) -> Span:

@@ -76,8 +76,9 @@ Say = Callable[[int, str], Awaitable[None]]
 async def answer(asked: Asked, route: Route, client: Client, ids: Sequence[str], say: Say) -> list[Outcome]:
     """The outcome of each choice; `ids` are their subjects in the log. `say` is given the words of a choice that may
     leave before its outcome is there. Raises `RequestError`."""
-    sampling = _sampling(asked, route.governor.sampling)
-    governor = msgspec.structs.replace(governing(route.governor, client), sampling=sampling)
+    governor = governing(route.governor, client, _sampling(asked, route.governor.sampling))
+    if len(ids) == 1:
+        return [await _one(governor, asked, ids[0], partial(say, 0))]
     tasks = [asyncio.ensure_future(_one(governor, asked, id, partial(say, index))) for index, id in enumerate(ids)]
     try:
         return list(await asyncio.gather(*tasks))
@@ -93,12 +94,13 @@ def subjects(asked: Asked) -> list[str]:
 
 def _sampling(asked: Asked, deployed: Sampling) -> Sampling:
     wanted = {"max_tokens": asked.max_tokens, "temperature": asked.temperature, "seed": asked.seed}
-    return msgspec.structs.replace(deployed, **{name: value for name, value in wanted.items() if value is not None})
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return msgspec.structs.replace(deployed, **given) if given else deployed
 
 
-def governing(governor: Governor, client: Client) -> Governor:
-    """`governor` for `client`: under its name, and on its account."""
-    governor = msgspec.structs.replace(governor, tenant=client.tenant, client=client.id)
+def governing(governor: Governor, client: Client, sampling: Sampling) -> Governor:
+    """`governor` for one request of `client`: under its name, and on its account."""
+    governor = msgspec.structs.replace(governor, tenant=client.tenant, client=client.id, sampling=sampling)
     if client.spend is None:
         return governor
     model, critic = Metered(governor.model, client.spend), Metered(governor.critic, client.spend)

@@ -59,8 +59,9 @@ async def embed(asked: Embed, route: Route, client: Client, id: str) -> tuple[Ou
         return await model.embed(asked.texts, route.governor.sampling.timeout, how)
 
     exchange = Exchange((Message("user", tuple(Text(text) for text in asked.texts)),))
+    governor = governing(route.governor, client, route.governor.sampling)
     with told(id):
-        governed, made = await governing(route.governor, client).pass_on(exchange, vectors, subject=id)
+        governed, made = await governor.pass_on(exchange, vectors, subject=id)
     decision = governed.decision
     if made is None:
         words = refusal(decision.action, decision.because, id)

@@ -73,7 +73,7 @@ def _before(log: AsyncLog, id: str, client: Client, governor: Governor) -> tuple
 
 def _judged_alike(decided: Record, governor: Governor) -> bool:
     """Whether the answer was judged by what judges now: the same law and checks, nothing waived, not in shadow."""
-    return decided.behaviour == governor.behaviour and not {"shadow", "waived"} & decided.facts.keys()
+    return decided.behaviour == governor.standing.behaviour and not {"shadow", "waived"} & decided.facts.keys()
 
 
 def _from_outside(message: Message) -> Message:
