@@ -208,7 +208,8 @@ class _Exchange:
 
     async def say(self, index: int, text: str) -> None:
         """Words of an answer whose verdict is still to come, but which no principle can object to."""
-        await self._begin()
+        if not self._begun:
+            await self._begin()
         await self._more(self._writer.text(index, text))
 
     async def finish(self, work: "asyncio.Future[list[Outcome]]", gone: "asyncio.Future[None]", held: float) -> None:

@@ -1,7 +1,6 @@
 """Who can speak: the interface to every model."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
 from typing import Final, Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -178,13 +177,16 @@ class Streaming(Protocol):
         ...
 
 
-async def streamed(
+def streamed(
     model: Model, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
 ) -> AsyncGenerator[str | Completion, None]:
     """The next turn of any model as a stream; one that does not tell its words early says them all at the end."""
     if isinstance(model, Streaming):
-        async with aclosing(model.stream(messages, sampling, terms)) as pieces:
-            async for piece in pieces:
-                yield piece
-    else:
-        yield await model.complete(messages, sampling, terms)
+        return model.stream(messages, sampling, terms)
+    return _at_once(model, messages, sampling, terms)
+
+
+async def _at_once(
+    model: Model, messages: Sequence[Message], sampling: Sampling, terms: Terms
+) -> AsyncGenerator[str | Completion, None]:
+    yield await model.complete(messages, sampling, terms)

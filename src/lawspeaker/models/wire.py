@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
+from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import aiohttp
@@ -35,6 +36,7 @@ _MISTAKES: Final = frozenset({400, 413, 422})  # the same request would be refus
 _NOT_TAKEN: Final = re.compile(
     r"unsupported|not support|unrecognized|not allowed|not enabled|only \S+ is allowed", re.I
 )
+_HELD_OUTSIDE: Final = aiohttp.ClientTimeout(total=None)  # `ask` holds the time-out, over all tries
 _T = TypeVar("_T")
 
 
@@ -118,18 +120,14 @@ class Wire:
         for the first and for each further wait. Else as `ask`."""
         with self._failing(timeout):
             async with asyncio.timeout(timeout):
-                response = await self._answered(fixed, parameters, needed, timeout, self._begun)
+                response = await self._answered(fixed, parameters, needed, timeout, partial(self._begun, timeout))
             with closing(response):
                 if response.content_type != "text/event-stream":
                     words = "does not answer in events; hold the streams of this route"
                     raise ModelError(f"{self.name}: {self.url} {words}")
                 received = Events()
                 async with aclosing(self._chunks(response, _MAX_EVENTS)) as chunks:
-                    while True:
-                        async with asyncio.timeout(timeout):
-                            chunk = await anext(chunks, None)
-                        if chunk is None:
-                            return
+                    async for chunk in chunks:
                         ready = received.take(chunk)
                         if received.waiting > self._largest:
                             words = f"an event of {self.url} is larger than {self._largest} bytes"
@@ -249,26 +247,25 @@ class Wire:
         with closing(await self._sent(data)) as response:
             return await self._read(response, wanted=True)
 
-    async def _begun(self, data: bytes) -> _Answer[aiohttp.ClientResponse]:
-        """A reply with status 200 as it begins."""
-        response = await self._sent(data)
+    async def _begun(self, timeout: float, data: bytes) -> _Answer[aiohttp.ClientResponse]:
+        """A reply with status 200 as it begins; whoever reads on waits up to `timeout` each time."""
+        response = await self._sent(data, aiohttp.ClientTimeout(total=None, sock_read=timeout))
         if response.status == 200:
             return _Answer(200, b"", None, response)
         with closing(response):
             read = await self._read(response, wanted=False)
         return _Answer(read.status, read.data, read.wait, None)
 
-    async def _sent(self, data: bytes) -> aiohttp.ClientResponse:
+    async def _sent(self, data: bytes, timeout: aiohttp.ClientTimeout = _HELD_OUTSIDE) -> aiohttp.ClientResponse:
         """The answer to `data`. A redirect is not followed: prompt and key are for this address only."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers={"Content-Type": "application/json", "Accept-Encoding": "gzip", **self._headers},
-                timeout=aiohttp.ClientTimeout(total=None),  # `ask` holds the time-out, over all tries
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # so that the limit on a reply is on what it decompresses to
             )
-        response = await self._session.post(self.url, data=data, allow_redirects=False)
+        response = await self._session.post(self.url, data=data, allow_redirects=False, timeout=timeout)
         if 300 <= response.status < 400:
             response.close()
             where = self.clean(response.headers.get("Location", "")) or "nowhere"
