@@ -1,14 +1,17 @@
 """What a governed request costs the gateway: CPU, requests a second, latency, memory.
 
-    python benchmarks/gateway/cpu.py [--seconds 10] [--concurrency 10]
+    python benchmarks/gateway/cpu.py [--seconds 10] [--concurrency 10] [--same] [--law NAME]...
 
 Starts an instant mock upstream and one gateway for each constitution, sends Chat Completions at a fixed concurrency
-(an answer of 1 KB without code), and reads the gateway's own CPU from /proc. Prints one JSON object. Load, gateway and
-mock share the machine's cores, so latencies are of this rig; CPU for each request is the steadier figure.
+(an answer of 1 KB without code), and reads the gateway's own CPU from /proc: all of it, and that of the event loop's
+thread alone (the others are the log's). Each question and each answer has a number of its own, since what was judged
+before is known and not judged again; with `--same` all are the same. Prints one JSON object. Load, gateway and mock
+share the machine's cores, so latencies are of this rig; CPU for each request is the steadier figure.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -44,12 +48,12 @@ LAWS = {
 _AT = re.compile(r" at (http://\S+)")
 
 
-async def upstream() -> tuple[web.AppRunner, str]:
-    reply = json.dumps({"choices": [{"message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}]})
-
+async def upstream(numbers: Iterator[int]) -> tuple[web.AppRunner, str]:
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        return web.Response(text=reply, content_type="application/json")
+        said = f"{next(numbers):08} {ANSWER[9:]}"
+        choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+        return web.Response(text=json.dumps({"choices": [choice]}), content_type="application/json")
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", answer)
@@ -61,8 +65,10 @@ async def upstream() -> tuple[web.AppRunner, str]:
     return runner, f"http://127.0.0.1:{port}/v1#tiny"
 
 
-def cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def cpu(pid: int, thread: str = "") -> float:
+    """Seconds of a process, or of its first thread alone."""
+    at = Path(f"/proc/{pid}/task/{thread}" if thread else f"/proc/{pid}")
+    fields = (at / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -70,15 +76,18 @@ def resident(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def load(url: str, seconds: float, concurrency: int) -> tuple[list[float], dict[str, int]]:
+async def load(
+    url: str, seconds: float, concurrency: int, numbers: Iterator[int]
+) -> tuple[list[float], dict[str, int]]:
     """Latency of each request, and how many answers ended in which way."""
-    body = {"model": "tiny", "messages": [{"role": "user", "content": "How long are our invoices kept?"}]}
     latencies: list[float] = []
     ends: dict[str, int] = {}
     end = time.monotonic() + seconds
 
     async def client(session: aiohttp.ClientSession) -> None:
         while time.monotonic() < end:
+            asked = f"How long is invoice {next(numbers):08} kept?"
+            body = {"model": "tiny", "messages": [{"role": "user", "content": asked}]}
             begun = time.perf_counter()
             async with session.post(url, json=body) as response:
                 said = await response.json()
@@ -91,7 +100,9 @@ async def load(url: str, seconds: float, concurrency: int) -> tuple[list[float],
     return latencies, ends
 
 
-async def measure(laws: list[str], address: str, seconds: float, concurrency: int) -> dict[str, object]:
+async def measure(
+    laws: list[str], address: str, seconds: float, concurrency: int, numbers: Iterator[int]
+) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "one.yaml").write_text(ONE_RULE)
@@ -110,10 +121,12 @@ async def measure(laws: list[str], address: str, seconds: float, concurrency: in
         assert at
         cold = time.perf_counter() - begun
         url = at[1] + "/v1/chat/completions"
-        await load(url, 1, concurrency)
-        before, start = cpu(process.pid), time.perf_counter()
-        latencies, ends = await load(url, seconds, concurrency)
-        took, wall, memory = cpu(process.pid) - before, time.perf_counter() - start, resident(process.pid)
+        await load(url, 1, concurrency, numbers)
+        loop = str(process.pid)
+        before, looped, start = cpu(process.pid), cpu(process.pid, loop), time.perf_counter()
+        latencies, ends = await load(url, seconds, concurrency, numbers)
+        took, looped = cpu(process.pid) - before, cpu(process.pid, loop) - looped
+        wall, memory = time.perf_counter() - start, resident(process.pid)
         process.terminate()
         await process.wait()
     cuts = statistics.quantiles(latencies, n=100)
@@ -121,6 +134,7 @@ async def measure(laws: list[str], address: str, seconds: float, concurrency: in
         "requests": len(latencies),
         "requests_per_second": round(len(latencies) / wall),
         "cpu_ms_per_request": round(1000 * took / len(latencies), 3),
+        "of_the_event_loop": round(1000 * looped / len(latencies), 3),
         "p50_ms": round(1000 * cuts[49], 2),
         "p99_ms": round(1000 * cuts[98], 2),
         "rss_mib": round(memory),
@@ -133,9 +147,14 @@ async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--concurrency", type=int, default=10)
+    parser.add_argument("--same", action="store_true", help="the same question and answer again and again")
+    parser.add_argument("--law", action="append", choices=LAWS, help="of these alone")
     given = parser.parse_args()
-    runner, address = await upstream()
-    results = {name: await measure(laws, address, given.seconds, given.concurrency) for name, laws in LAWS.items()}
+    asked, answered = (itertools.repeat(0) if given.same else itertools.count() for _ in range(2))
+    runner, address = await upstream(answered)
+    results = {
+        name: await measure(LAWS[name], address, given.seconds, given.concurrency, asked) for name in given.law or LAWS
+    }
     await runner.cleanup()
     print(json.dumps(results, indent=2))
 
