@@ -2,8 +2,10 @@
 
 import base64
 import codecs
+import gzip
 import json
 import time
+import zlib
 
 import pytest
 from hypothesis import given
@@ -31,6 +33,12 @@ HIDDEN = [
     ("personal_data", {"types": ["email"]}, "dana@acme.io", "dana%40acme.io"),
     ("pattern", WORD, "swordfish", base64.b64encode(base64.b64encode(b"it is swordfish")).decode()),
     ("pattern", {"deny": "ACC-[0-9]{6}", "reason": "No."}, "ACC-123456", base64.b64encode(b"ACC-123456").decode()),
+    ("secrets", {}, KEY, base64.b85encode(f"key={KEY} ".encode()).decode()),
+    ("secrets", {}, KEY, base64.a85encode(f"key={KEY} ".encode(), adobe=True).decode()),
+    ("secrets", {}, KEY, base64.b64encode(zlib.compress(f"key={KEY} ".encode())).decode()),
+    ("secrets", {}, KEY, base64.b64encode(gzip.compress(f"key={KEY} ".encode())).decode()),
+    ("secrets", {}, KEY, " ".join(str(ord(each)) for each in KEY)),
+    ("personal_data", {"types": ["email"]}, "dana@acme.io", ", ".join(str(ord(each)) for each in "dana@acme.io")),
 ]
 
 
@@ -84,8 +92,23 @@ GUISED = [
     "hsifdrows",
     codecs.encode("swordfish", "rot13"),
     "the fjbeqsvfu, please",
+    '"sword" "fish"',
+    'f = "sword" +\n    "fish"',
+    "say 'sword' . 'fish' now",
+    'sw""ordfish',
+    "HSI\u2132\u15e1\u1d1aOMS",
+    "Some Whales Often Return During Fishing In Summer Here",
+    "\n".join(["- Sand", "- Wind", "- Oaks", "- Reed", "- Dust", "- Fern", "- Iron", "- Salt", "- Hail"]),
 ]
-OTHERS = ["this word fishes", "words fish", "a sword, a fish", "passwords wordfisher", "shiftdrows", "5w0rd"]
+OTHERS = [
+    "this word fishes",
+    "words fish",
+    "a sword, a fish",
+    "passwords wordfisher",
+    "shiftdrows",
+    "5w0rd",
+    '["sword", "fish"]',
+]
 
 
 @pytest.mark.parametrize("text", GUISED)
@@ -112,6 +135,15 @@ def test_only_words_have_guises_and_case_counts_as_the_author_says() -> None:
     assert findings("pattern", house, "See GitHub and github.com.")[0].outcome == "upheld"
 
 
+def test_what_unpacks_to_very_much_is_left() -> None:
+    bomb = base64.b64encode(zlib.compress(b"swordfish " * 100_000)).decode()
+    text = f"{bomb}\n" * 50
+    before = time.process_time()
+    found = decoded(text)
+    assert time.process_time() - before < 2
+    assert found is None or len(found.form.text) <= 2 * len(text) + (1 << 20)
+
+
 PLAIN = [
     "aws_s3_bucket_public_access_block and getElementByIdentifier",
     "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -123,6 +155,12 @@ PLAIN = [
     "100 % of A & B, AT&T, C:\\temp",
     "the Infrastructure of /usr/local/share/Documentation",
     "AKIAIOSFODNN7EXAMPLE",
+    "100 120 140, 160 180 200 and 99 98 97 96",
+    "10, 20, 30, 40, 50, 60, 70, 80",
+    'resource "aws_s3_bucket" "invoices" {\n  tags = {\n    "Name" = "a"\n    "Team" = "b"\n  }\n}',
+    'x = ""\ny = "a" if z else "b"; w = ["a", "b"]',
+    "It's what's meant, isn't it? 'Tis.",
+    "class Documentation(Base): return self._accessible(Configuration.Standardised)",
 ]
 
 

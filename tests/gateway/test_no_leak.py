@@ -112,7 +112,7 @@ def _strings(value: object, *, wanted: bool) -> Iterator[str]:
         yield value
 
 
-def _said(text: str, *, stream: bool) -> str:
+def said_of(text: str, *, stream: bool) -> str:
     """What a client reads, with the pieces of a stream joined; and after it every string there is."""
     lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: {")]
     bodies = [json.loads(line) for line in (lines if stream else [text])]
@@ -149,7 +149,7 @@ def test_nothing_of_a_violation_leaves(up: Served, path: str, stream: bool) -> N
             return await asyncio.gather(*(one(session, which, few) for which in range(len(VIOLATIONS))))
 
     for violation, text in zip(VIOLATIONS, asyncio.run(every()), strict=True):
-        kept = _said(text, stream=stream)
+        kept = said_of(text, stream=stream)
         if violation.left is None:
             refusal = _REFUSAL.search(kept)
             assert refusal, text

@@ -19,8 +19,9 @@ from lawspeaker.constitution.schema import Constitution
 from lawspeaker.deliberation.redaction import redact
 from lawspeaker.deliberation.window import Window
 from lawspeaker.exchange import Exchange, Message, Text, ask
+from tests.gateway.holes import disguised
 from tests.gateway.served import Served, serving
-from tests.gateway.test_no_leak import LAWS, PATHS, VIOLATIONS, _said
+from tests.gateway.test_no_leak import LAWS, PATHS, VIOLATIONS, said_of
 from tests.gateway.upstream import background
 
 FLOWING = ("agents", "data-protection")
@@ -99,6 +100,30 @@ def test_never_more_than_the_bound_leaves(words: Words) -> None:
             assert _flow(words, retain, [words.text[:cut], words.text[cut:]]) <= bound
 
 
+def _house() -> Constitution:
+    """A law of one pattern, for one word."""
+    settings = {"deny": "(?i)swordfish", "reason": "It is said."}
+    principle = load("data-protection", kinds=KINDS).principles[0]
+    check = msgspec.structs.replace(
+        principle.checks[0], kind="pattern", settings=settings, check=KINDS["pattern"].prepare(settings, principle.id)
+    )
+    alone = msgspec.structs.replace(principle, on_violation="refuse", applies_to=("answer",), checks=(check,), cases=())
+    return Constitution("house", "1.0.0", (alone,))
+
+
+HOUSE = _house()
+
+
+@pytest.mark.parametrize("name", disguised("swordfish"))
+def test_what_is_in_disguise_does_not_leave_either(name: str) -> None:
+    text = disguised("swordfish")[name]
+    window = Window(plan_stream(HOUSE))
+    for sign in f"Well, that is:\n{text}\nand no more of it, as it was said.\n":
+        window.take(sign)
+    assert window.stopped
+    assert window.released.removesuffix("files") in "Well, that is:\n"  # the name of a folder before a code is none
+
+
 async def _answer(request: web.Request, body: dict) -> web.StreamResponse:
     """The case as a stream of small events, written in pieces that are cut at any byte."""
     which, size = map(int, body["messages"][-1]["content"].split()[1:])
@@ -152,7 +177,7 @@ def test_through_the_gateway_nothing_leaves(up: Served, path: str) -> None:
             return await asyncio.gather(*(one(session, which, few) for which, _ in mine))
 
     for (_, violation), text in zip(mine, asyncio.run(every()), strict=True):
-        kept = _said(text, stream=True)
+        kept = said_of(text, stream=True)
         exchange = Exchange((*ask("case").messages, Message("assistant", violation.parts)))
         findings = asyncio.run(assess(exchange, load(violation.law, kinds=KINDS)))
         spans = [span for each in findings if each.outcome == "violated" for span in each.spans]

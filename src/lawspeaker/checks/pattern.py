@@ -1,8 +1,8 @@
 """The kind `pattern`: texts that must not occur, as RE2 patterns.
 
 For house rules that a regular expression can say exactly. Every pattern is searched in the text, in its normal form
-and in what its codes say; one that is a word or a phrase also in the ways to write it that `guises` knows. The reason
-is the author's sentence, never the match.
+and in what its codes say; one that is a word or a phrase also in the ways to write it that `guises` knows, among them
+the first letters of lines and of words. The reason is the author's sentence, never the match.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ import msgspec
 
 from lawspeaker.checks.settings import fields, flag, missing, sentence, strings
 from lawspeaker.checks.text.fences import fenced
-from lawspeaker.checks.text.guises import guises
+from lawspeaker.checks.text.guises import guises, initials
 from lawspeaker.checks.text.prefixes import Beginnings, begun
 from lawspeaker.checks.text.readings import Reading
 from lawspeaker.checks.text.regex import PatternSet, compiled, width
@@ -34,8 +34,10 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
     deny: PatternSet
     guises: PatternSet
     code_only: bool
+    spelt: PatternSet
     width: int | None = None
     begun: tuple[str, ...] | None = None
+    spelt_begun: tuple[str, ...] | None = None
 
     @property
     def needs(self) -> Needs:
@@ -48,11 +50,25 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
     def _beginnings(self) -> Beginnings:
         return Beginnings(self.begun)
 
+    @cached_property
+    def _spelt_beginnings(self) -> Beginnings:
+        return Beginnings(self.spelt_begun)
+
     def undecided(self, text: str) -> int:
-        return 0 if self.code_only or self.begun is None else undecided_in(text, self._beginnings.first)
+        return 0 if self.code_only or self.begun is None else undecided_in(text, self._first)
+
+    def _first(self, text: str) -> int:
+        first = self._beginnings.first(text)
+        for letters in initials(text) if self.spelt_begun else ():
+            at = self._spelt_beginnings.first(letters.text)
+            if at < len(letters.text):
+                first = min(first, letters.span(at, at)[0])
+        return first
 
     def clear(self, text: str) -> bool:
-        return not any(True for each in (self.deny, self.guises) for _ in each.search(text, 1))
+        if any(True for each in (self.deny, self.guises) for _ in each.search(text, 1)):
+            return False
+        return not any(True for _ in self._spelt(text))
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         found = findings(self.principle, exchange, scopes, self._look)
@@ -76,15 +92,20 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
             text = reading.text if (start, end) == (0, len(reading.text)) else reading.text[start:end]
             plain = dict.fromkeys((first, last) for _, first, last in self.deny.search(text, _LIMIT))
             known = Places(list(plain))
-            guised = dict.fromkeys((first, last) for _, first, last in self.guises.search(text, _LIMIT))
+            guised = dict.fromkeys((*((a, b) for _, a, b in self.guises.search(text, _LIMIT)), *self._spelt(text)))
             for first, last in (*plain, *(place for place in guised if not known.hold(*place))):
                 size, disguised = f"{last - first} characters", (first, last) not in plain
                 yield Sighting(CHECK, self.reason, start + first, start + last, size, disguised)
 
+    def _spelt(self, text: str) -> Iterator[tuple[int, int]]:
+        for letters in initials(text) if self.spelt_begun else ():
+            for _, first, last in self.spelt.search(letters.text, _LIMIT):
+                yield letters.span(first, last)
+
 
 class PatternKind:
     name: Final = "pattern"
-    version: Final = "3"
+    version: Final = "4"
     schema: Final[Mapping[str, object]] = {
         "type": "object",
         "required": ["deny", "reason"],
@@ -111,7 +132,11 @@ class PatternKind:
         widest = max(*known, *(each.width for each in other), 0) if len(known) == len(widths) else None
         disguised = [pattern for each in other for pattern in each.patterns]
         code, told = flag(given.get("code", False), ("code",)), begun([*patterns, *disguised])
-        return PatternCheck(principle, reason, deny, PatternSet(disguised), code, widest, told)
+        # Its letters alone: the case of first ones goes by where they stand.
+        spelt = [f"(?i){each.spelt}" for each in other if each.spelt]
+        return PatternCheck(
+            principle, reason, deny, PatternSet(disguised), code, PatternSet(spelt), widest, told, begun(spelt)
+        )
 
     def overrules(self, settings: object) -> bool:
         return False

@@ -7,7 +7,6 @@ module, or of a part of one that is not in the table, is not drawn.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from typing import Final
 
 from lawspeaker.checks.terraform.called_groups import SECURITY_GROUPS, network, one_group
@@ -15,6 +14,7 @@ from lawspeaker.checks.terraform.called_identity import IDENTITY, key
 from lawspeaker.checks.terraform.local import Folder, followed
 from lawspeaker.checks.terraform.module import Module, Resource, module
 from lawspeaker.checks.terraform.values import Unknown, Value
+from lawspeaker.checks.text.kept import kept
 
 _SOURCE: Final = re.compile(
     r"(?:registry\.(?:terraform\.io|opentofu\.org)/)?terraform-aws-modules/([\w-]+)/aws(//[\w/-]+)?/?"
@@ -33,7 +33,11 @@ Drawing = Iterator[tuple[str, Mapping[str, Value], Mapping[str, str]]]
 """Type, values, and by which input each value is given where the names differ."""
 
 
-@lru_cache(maxsize=32)
+def _size(root: Folder, near: tuple[Folder, ...] = ()) -> int:
+    return sum(len(text) for folder in (root, *near) for text in (*folder.texts, *folder.given, *folder.perhaps))
+
+
+@kept(_size, most=32)
 def program(root: Folder, near: tuple[Folder, ...] = ()) -> Module:
     """The module of `root`, with what its module calls set up as far as that is known: in the folders `near` it, and in
     the common modules."""

@@ -4,7 +4,6 @@ Rules see values and places, never syntax. The values are read once for a module
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -14,6 +13,7 @@ from lawspeaker.checks.terraform.parse import assignments, parse
 from lawspeaker.checks.terraform.scope import Scope
 from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Reference
 from lawspeaker.checks.terraform.values import Unknown, Value
+from lawspeaker.checks.text.kept import kept
 
 _SWITCHES: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
 _MAX_INSTANCES: Final = 100
@@ -111,7 +111,13 @@ class Module(msgspec.Struct, frozen=True):
             yield from found
 
 
-@lru_cache(maxsize=32)
+def _size(
+    texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[str, ...] = (), overrides: int = 0
+) -> int:
+    return sum(map(len, (*texts, *given, *perhaps)))
+
+
+@kept(_size, most=32)
 def module(
     texts: tuple[str, ...], given: tuple[str, ...] = (), perhaps: tuple[str, ...] = (), overrides: int = 0
 ) -> Module:

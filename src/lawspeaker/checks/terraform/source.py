@@ -9,7 +9,6 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -23,6 +22,7 @@ from lawspeaker.checks.terraform.overrides import is_override
 from lawspeaker.checks.terraform.parse import BEFORE_HEADER, HEADER, HEADER_WORDS, parse
 from lawspeaker.checks.terraform.values import DISGUISE
 from lawspeaker.checks.text.fences import fenced
+from lawspeaker.checks.text.kept import kept
 from lawspeaker.checks.text.readings import Reading, decoded, escaped, forms
 from lawspeaker.exchange import Exchange, Scope, Segment
 from lawspeaker.finding import span_of
@@ -73,8 +73,12 @@ class Code(msgspec.Struct, frozen=True):
     drawn: tuple[Drawn, ...]
 
 
+def _size(exchange: Exchange, scopes: frozenset[Scope]) -> int:
+    return sum(len(segment.text) for segment in exchange.segments(scopes))
+
+
 # Several principles ask for the code of the same exchange, one after another.
-@lru_cache(maxsize=16)
+@kept(_size, most=16)
 def code_in(exchange: Exchange, scopes: frozenset[Scope]) -> Code:
     """The infrastructure code in the segments of `scopes`."""
     groups: dict[tuple[int, str], list[Reading]] = {}

@@ -2,16 +2,20 @@
 
 A model reads base64, base32, hex, percent and HTML escapes or Morse as well as plain words, so what looks for words
 must too. `decoded` puts what a run of code says in the place of the run, so that a name before it and words around it
-stay beside it. A run of base64, base32, hex, binary, Morse or spaced letters counts where it decodes to something
-readable; an escape is what it stands for. Each code is looked for once, so the cost is linear.
+stay beside it. A run of base64, base32, base85, hex, binary, decimal codes, Morse or spaced letters counts where it
+decodes to something readable, and what it decodes to may be compressed; an escape is what it stands for, and two
+quoted texts that a sign joins are one. Each code is looked for once, so the cost is linear.
 
-What is not covered: keys, compression, base85, and codes that only the conversation itself explains.
+What is not covered: keys, compression by more than `_TIMES` or by other means than zlib's, and codes that only the
+conversation itself explains.
 """
 
 import base64
 import binascii
 import html
 import re
+import zlib
+from codecs import utf_8_decode
 from collections.abc import Callable, Iterator
 from string import ascii_letters, ascii_lowercase
 from typing import Final, NamedTuple
@@ -29,6 +33,24 @@ _PIECE: Final = re.compile(r"[A-Za-z0-9+]{8,}={0,2}")
 _BASE32: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{10,}={0,6}")
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x)?(?:[0-9a-fA-F]{2}[ :-]?){6,}|(?:0x[0-9a-fA-F]{2}[ ,]{0,2}){6,}")
 _BINARY: Final = re.compile(r"(?<![0-9])(?:[01]{8}[ ]?){6,}")
+# Printable ASCII by its numbers.
+_NUMBER: Final = r"(?:1[01][0-9]|12[0-6]|[4-9][0-9]|3[2-9])"
+_DECIMAL: Final = re.compile(rf"(?<![0-9.,])(?:{_NUMBER}[ ,;]{{1,3}}){{5,}}{_NUMBER}(?![0-9])")
+# The first of five signs goes by the first of four characters, and few of those begin letters, digits, spaces or lines.
+_ALPHABET_85, _ALPHABET_A85 = r"[0-9A-Za-z!#$%&()*+;<=>?@^_\x60{|}~-]", "[!-u]"
+_HINT_85, _HINT_A85 = rf"[3A-Za-d]{_ALPHABET_85}{{4}}", rf"[$+0-35-H]{_ALPHABET_A85}{{4}}"
+_BASE85: Final = re.compile(rf"(?<![0-9A-Za-z])(?:{_HINT_85}){{2,}}{_ALPHABET_85}{{0,4}}")
+_ASCII85: Final = re.compile(rf"(?<![0-9A-Za-z])(?:<~)?(?:{_HINT_A85}){{2,}}[!-u]{{0,4}}(?:~>)?")
+# Between two quoted texts: a sign that joins them, or a line's end, unless the second is a key. Nothing joins them
+# in a shell.
+_SEAM: Final = re.compile(
+    r"(?<=[^\s\"'`])[\"'`][ \t]{0,4}(?:(?:[+&~]|\.{1,2}|\|\||\+\+|<>)\s{0,40}[\"'`](?=[^\s\"'`])"
+    r"|\\?\r?\n[ \t]{0,40}[\"'`](?=[^\s\"'`][^\n\"'`]{0,200}[\"'`](?![ \t]*[=:])))"
+    r"|(?<=[A-Za-z])(?:\"\"|'')(?=[A-Za-z])"
+)
+_HINT_SEAM: Final = (
+    r"[\"'`][ \t]{0,4}(?:(?:[+&~]|\.{1,2}|\|\||\+\+|<>)\s{0,40}|\\?\r?\n[ \t]{0,40})[\"'`]|[A-Za-z](?:\"\"|'')[A-Za-z]"
+)
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _ENTITIES: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});?|&[A-Za-z]{2,8};")
 _ESCAPES: Final = re.compile(
@@ -37,6 +59,10 @@ _ESCAPES: Final = re.compile(
 _MORSE: Final = re.compile(r"(?<![.\-/\w])(?:[.-]{1,6}[ /]{1,3}){5,}[.-]{1,6}")
 _TAGS: Final = re.compile("[\U000e0020-\U000e007e]{4,}")
 _LETTERS: Final = re.compile(r"(?:\b[A-Za-z]\b[ .\-_*|]{1,3}){5,}[A-Za-z]\b")
+# Of what is compressed, so many times as much is unpacked, and of all texts so many characters more than they had.
+_TIMES: Final = 16
+_MOST_GROWTH: Final = 1 << 20
+_ANY_HEADER: Final = 32 + zlib.MAX_WBITS
 _SIGNS: Final = (
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. ----- "
     ".---- ..--- ...-- ....- ..... -.... --... ---.. ----."
@@ -60,7 +86,12 @@ class _Run(NamedTuple):
 
 def decoded(text: str) -> Decoded | None:
     """`text` with what its runs of code say in their place; None where it has none."""
-    runs = [run for index in _HINTS.occurring(text) for run in _runs(text, _CODES[index])]
+    runs, room = [], _MOST_GROWTH
+    for run in (run for index in _HINTS.occurring(text) for run in _runs(text, _CODES[index])):
+        grows = max(0, len(run.plain) - (run.end - run.start))
+        if grows <= room:
+            runs.append(run)
+            room -= grows
     runs.sort(key=lambda run: (run.start, -run.end))
     if not runs:
         return None
@@ -106,7 +137,7 @@ class _Code(NamedTuple):
 def _runs(text: str, code: _Code) -> Iterator[_Run]:
     for match in code.pattern.finditer(text):
         plain = code.decode(match[0])
-        if plain and plain != match[0] and (not code.readable or _is_readable(plain)):
+        if plain is not None and plain != match[0] and (not code.readable or _is_readable(plain)):
             yield _Run(*match.span(), plain, code.name)
         elif code.decode is _base64:
             yield from _pieces(match)
@@ -129,7 +160,12 @@ def _is_readable(text: str) -> bool:
 
 
 def _text(data: bytes) -> str | None:
-    """`data` as UTF-8, or as the UTF-16 that PowerShell encodes its commands in."""
+    """`data`, unpacked where it is compressed, as UTF-8, or as the UTF-16 that PowerShell encodes its commands in."""
+    if data[:2] == b"\x1f\x8b" or (data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0):
+        try:
+            data = zlib.decompressobj(_ANY_HEADER).decompress(data, _TIMES * len(data)) or data
+        except zlib.error:
+            return None
     try:
         if data[1::2].count(0) * 2 > len(data[1::2]) > 4:
             return data[: len(data) // 2 * 2].decode("utf-16-le")
@@ -159,6 +195,39 @@ def _base32(text: str) -> str | None:
 def _hex(text: str) -> str | None:
     digits = re.sub(r"0x|[ :,-]", "", text)
     return _text(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+
+
+def _decimal(text: str) -> str:
+    return "".join(chr(int(number)) for number in re.findall("[0-9]+", text))
+
+
+def _base85(text: str) -> str | None:
+    """As Python and git write it."""
+    return _without_tail(text, base64.b85decode)
+
+
+def _ascii85(text: str) -> str | None:
+    """As Adobe writes it."""
+    return _without_tail(text.removeprefix("<~").partition("~")[0], base64.a85decode)
+
+
+def _without_tail(text: str, decode: Callable[[str], bytes]) -> str | None:
+    """What `text` says; up to two signs at its end may be of the text around it, which uses the same signs."""
+    if text.isdigit() or (text.isalpha() and text[1:].islower()):
+        return None  # a number, or a word
+    try:  # nearly all that is no such code shows it here
+        if not "".join(utf_8_decode(decode(text[:10]))[0].split()).isprintable():
+            return None
+    except ValueError:
+        return None
+    for size in range(len(text), len(text) - 3, -1):
+        try:
+            plain = _text(decode(text[:size]))
+        except ValueError:
+            continue
+        if plain and _is_readable(plain):
+            return plain
+    return None
 
 
 def _binary(text: str) -> str | None:
@@ -191,6 +260,10 @@ def _escapes(text: str) -> str | None:
     return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def _nothing(text: str) -> str:
+    return ""
+
+
 def _joined(text: str) -> str:
     return re.sub(r"[ .\-_*|]", "", text)
 
@@ -204,6 +277,10 @@ _CODES: Final = (
     _Code("HTML escapes", r"&#|&[A-Za-z]{2,8};", _ENTITIES, html.unescape, readable=False),
     _Code("Unicode escapes", r"\\[ux0-3]", _ESCAPES, _escapes, readable=False),
     _Code("Morse code", r"(?:[.-]{1,6}[ /]{1,3}){5}[.-]", _MORSE, _morse, readable=True),
+    _Code("decimal codes", rf"(?:{_NUMBER}[ ,;]{{1,3}}){{5}}", _DECIMAL, _decimal, readable=True),
+    _Code("base85", rf"(?:^|[^0-9A-Za-z])(?:{_HINT_85}){{2}}", _BASE85, _base85, readable=True),
+    _Code("Ascii85", rf"(?:^|[^0-9A-Za-z])(?:<~)?(?:{_HINT_A85}){{2}}", _ASCII85, _ascii85, readable=True),
+    _Code("pieces in quotes", _HINT_SEAM, _SEAM, _nothing, readable=False),
     _Code("spaced letters", r"(?:\b[A-Za-z]\b[ .*|_-]{1,3}){5}", _LETTERS, _joined, readable=True),
 )
 _HINTS: Final = PatternSet([code.hint for code in _CODES], at_once=True)

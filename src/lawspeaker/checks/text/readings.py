@@ -15,11 +15,11 @@ and what its codes say in their place, codes within codes included. Their places
 import json
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
+from lawspeaker.checks.text.kept import kept
 from lawspeaker.checks.text.normal import Normal, Pieces, normalised
 from lawspeaker.checks.text.payloads import decoded as decoded_codes
 from lawspeaker.checks.text.payloads import tagged
@@ -32,8 +32,6 @@ _MAX_ALONE: Final = 1_000
 _MAX_NESTED: Final = 3
 # Codes within codes.
 _MAX_CODES: Final = 3
-# The forms of so many texts are kept, and of longer ones few: every check of a law reads the same texts.
-_LONG: Final = 20_000
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _BLANK: Final = " \t\r\n\ufeff"
 _LITERAL: Final = re.compile(r'"((?:[^"\\]|\\.)*+)', re.DOTALL)
@@ -137,18 +135,9 @@ def _character(escape: re.Match[str]) -> str:
     return chr(int(unit, 16)) if unit else _ESCAPES.get(sign, sign)
 
 
+@kept(len, most=256)
 def forms(text: str) -> tuple[Form, ...]:
     """The other forms of `text`, none where it is plain already."""
-    return _few(text) if len(text) > _LONG else _many(text)
-
-
-@lru_cache(maxsize=256)
-def _many(text: str) -> tuple[Form, ...]:
-    return tuple(_forms(text))
-
-
-@lru_cache(maxsize=2)
-def _few(text: str) -> tuple[Form, ...]:
     return tuple(_forms(text))
 
 

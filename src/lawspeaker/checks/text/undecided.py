@@ -6,9 +6,9 @@ the text as it stands, is the one.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
+from lawspeaker.checks.text.kept import kept
 from lawspeaker.checks.text.normal import settled
 from lawspeaker.checks.text.prefixes import Beginnings
 from lawspeaker.checks.text.readings import Form, forms
@@ -20,6 +20,10 @@ _CODES: Final = Beginnings(
         r"\b(?:0x)?(?:[0-9a-fA-F]{2}[ :-]?)*[0-9a-fA-F]?",
         r"\b(?:0x[0-9a-fA-F]{2}[ ,]{0,2})*(?:0x?[0-9a-fA-F]?)?",
         r"\b(?:[01]{8}[ ]?)*[01]*",
+        r"\b(?:[0-9]{2,3}[ ,;]{1,3})*[0-9]{0,3}",
+        r"[!-~]*",
+        r"[\"'\x60][ \t]{0,4}(?:[+&~|.<>]{0,2}\s{0,40}|\\?\r?\n?[ \t]{0,40})"
+        r"(?:[\"'\x60][^\n\"'\x60]{0,202}(?:[\"'\x60][ \t]*)?)?",
         r"(?:%[0-9A-Fa-f]{2})*(?:%[0-9A-Fa-f]?)?",
         r"&(?:#?[xX]?[0-9A-Fa-f]{0,7}|[A-Za-z]{0,8})",
         r"(?:\\u[0-9a-fA-F]{4})*(?:\\(?:u[0-9a-fA-F]{0,3}|u\{[0-9a-fA-F]{0,6})?)?",
@@ -46,7 +50,7 @@ def undecided_in(text: str, first: Callable[[str], int]) -> int:
     return place
 
 
-@lru_cache(maxsize=8)
+@kept(len, most=8)
 def _read(text: str) -> tuple[str, tuple[Form, ...]]:
     """What of `text` stays as it is in all its forms, and these."""
     stays = text[: _before_codes(text[: settled(text)])]
