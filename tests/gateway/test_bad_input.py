@@ -1,7 +1,10 @@
 """What is malformed, on every surface: an error in its own form with the right status, and nothing goes further."""
 
+import contextlib
 import json
+import select
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -9,6 +12,7 @@ from collections.abc import Callable
 import pytest
 from aiohttp import web
 
+from lawspeaker.gateway.body import LARGEST, TOGETHER
 from tests.gateway.served import Served
 from tests.models.served import says
 
@@ -207,3 +211,28 @@ def test_heads_that_two_readers_could_read_in_two_ways(up: Served, name: str) ->
     assert not said or said.split()[1] in (b"400", b"415")
     assert b"x-evil" not in said
     assert not SEEN
+
+
+def test_what_is_in_hand_is_bounded_together(up: Served) -> None:
+    """Bodies that nobody ends take the room of others until they are hung up on, and no more memory than that."""
+    host, port = up.base.removeprefix("http://").split(":")
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    piece, peers = b" " * (LARGEST - 1), []
+    with contextlib.ExitStack() as stack:
+        for _ in range(TOGETHER // LARGEST + 3):
+            peer = stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            peer.sendall(head + b"content-length: %d\r\n\r\n" % LARGEST)
+            with contextlib.suppress(ConnectionError):  # who is refused is not heard to the end
+                peer.sendall(piece)
+            peers.append(peer)
+        ready, _, _ = select.select(peers, [], [], 20)
+        said = ready[0].recv(65536)
+        assert said.startswith(b"HTTP/1.1 429 ")
+        assert b"x-should-retry" not in said
+        assert b"no_room" in said
+    for _ in range(100):
+        status, _, _ = _post(up, "/v1/chat/completions", _with("/v1/chat/completions", user="x" * 1_000_000))
+        if status == 200:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the room was not given back")

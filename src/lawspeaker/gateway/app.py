@@ -8,14 +8,17 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from lawspeaker.audit.log import Log
 from lawspeaker.audit.record import new_id
 from lawspeaker.errors import LawspeakerError, boundary
 from lawspeaker.gateway import asgi, embeddings
 from lawspeaker.gateway.answer import answer, check, check_taken, subjects
 from lawspeaker.gateway.asgi import Receive, Scope, Send
+from lawspeaker.gateway.betas import HEADER, betas
 from lawspeaker.gateway.binding import Hosts, hostname
-from lawspeaker.gateway.body import PATIENCE, receive_body
+from lawspeaker.gateway.body import PATIENCE, Room, receive_body
 from lawspeaker.gateway.chat import Chat
 from lawspeaker.gateway.decisions import decision, models
 from lawspeaker.gateway.fault import RequestError, bad
@@ -29,9 +32,16 @@ from lawspeaker.metrics import Metrics
 
 DECISION: Final = b"x-lawspeaker-decision"
 _NO_RETRY: Final = (b"x-should-retry", b"false")
-_HELD: Final = 5.0  # seconds between two signs of life on a stream whose answer is held
 WAITS: Final = 7 * 86_400.0  # seconds until an escalated request is refused for good
-_SINGLE: Final = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-encoding", b"anthropic-version")
+_SINGLE: Final = (
+    b"host",
+    b"authorization",
+    b"x-api-key",
+    b"content-type",
+    b"content-encoding",
+    b"anthropic-version",
+    HEADER,
+)
 _CHAT: Final = Chat()
 _MESSAGES: Final = Messages()
 SURFACES: Final[Mapping[str, Surface]] = {
@@ -43,7 +53,8 @@ SURFACES: Final[Mapping[str, Surface]] = {
 
 class Gateway:
     """Serves `routes` to whom `authenticate` lets in, if they call it by one of `hosts`. `scraped` lets in who is
-    told the counters; without it nobody is here. `lasts`: seconds until an escalated request is refused for good."""
+    told the counters; without it nobody is here. `held`: seconds between two signs of life on a stream whose answer is
+    held; `lasts`: seconds until an escalated request is refused for good."""
 
     def __init__(
         self,
@@ -53,25 +64,28 @@ class Gateway:
         metrics: Metrics,
         hosts: Hosts,
         *,
+        held: float,
         scraped: Admit | None = None,
-        held: float = _HELD,
         lasts: float = WAITS,
     ) -> None:
         self._routes, self._authenticate, self._log = routes, authenticate, log
         self._metrics, self._hosts, self._scraped = metrics, hosts, scraped
-        self._held, self._lasts = held, lasts
+        self._held, self._lasts, self._room = held, lasts, Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         surface = _MESSAGES if scope["path"].startswith("/v1/messages") else SURFACES.get(scope["path"], _CHAT)
+        share = self._room.share(receive)
         try:
             with boundary("the gateway"):
-                await self._serve(scope, receive, send, surface)
+                await self._serve(scope, share.receive, send, surface)
         except RequestError as error:
             await refuse(send, surface, error)
         except LawspeakerError:
             await refuse(send, surface, RequestError(500, "the request could not be served"))
+        finally:
+            share.give_back()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, surface: Surface) -> None:
         path, method = scope["path"], scope["method"]
@@ -112,7 +126,7 @@ class Gateway:
         body = await _body(headers, receive)
         if body is not None:
             asked, counted = count(body)
-            self._routes.find(asked.model, client)
+            betas(headers, self._routes.find(asked.model, client).betas)
             await asgi.whole(send, 200, counted)
 
     async def _embed(self, headers: Headers, receive: Receive, send: Send, client: Client) -> None:
@@ -145,6 +159,9 @@ class Gateway:
         check(asked, surface.calls)
         route = self._routes.find(asked.model, client)
         check_taken(asked, route.governor.model, surface.calls)
+        if surface is _MESSAGES and HEADER in headers:
+            terms = msgspec.structs.replace(asked.terms, betas=betas(headers, route.betas))
+            asked = msgspec.structs.replace(asked, terms=terms)
         if asked.previous:
             asked = await continued(asked, client, route.governor, self._log)
         exchange = _Exchange(send, surface, asked, subjects(asked))

@@ -14,11 +14,43 @@ import msgspec
 from lawspeaker.gateway.fault import RequestError, bad
 
 LARGEST: Final = 8 * 1024 * 1024  # bytes: far beyond any model's window
+TOGETHER: Final = 32 * LARGEST  # of all requests that a process has in hand
 MOST_MESSAGES: Final = 4096
 PATIENCE: Final = 30.0  # seconds for a body to arrive
 
 _T = TypeVar("_T")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*?)`")
+
+
+class Room:
+    """What the bodies of requests may take together, of those that are coming and those that are being answered."""
+
+    def __init__(self, size: int = TOGETHER) -> None:
+        self.left = size
+
+    def share(self, receive: Callable[[], Awaitable[Any]]) -> "Share":
+        return Share(self, receive)
+
+
+class Share:
+    """What one request takes of a `Room`: all that it receives, until that is given back."""
+
+    def __init__(self, room: Room, receive: Callable[[], Awaitable[Any]]) -> None:
+        self._room, self._receive, self._taken = room, receive, 0
+
+    async def receive(self) -> Any:
+        """The next message. Raises `RequestError` where there is no room for it."""
+        message = await self._receive()
+        size = len(message.get("body", b""))
+        if size > self._room.left:
+            raise RequestError(429, "as much is being served as there is room for; try again later", code="no_room")
+        self._room.left -= size
+        self._taken += size
+        return message
+
+    def give_back(self) -> None:
+        self._room.left += self._taken
+        self._taken = 0
 
 
 async def receive_body(receive: Callable[[], Awaitable[Any]], declared: str | None) -> bytes | None:

@@ -11,6 +11,7 @@
     shadow: true                 # judge and record, change nothing
     stream: window               # let streams flow as they are decided; default: hold
     retain: 4096                 # characters kept back at most; default: all that are undecided
+    betas: [files-api-2025-04-14]    # further values of `anthropic-beta`, whatever they bring in; default: none
     waivers:                     # what does not decide for a while
       - principle: pinned-modules
         scope: [answer]
@@ -41,8 +42,9 @@ from lawspeaker.gateway.streams import read_stream
 from lawspeaker.gateway.waivers import read_waivers
 
 _MODELS: Final = ("name", "model", "constitution", "critic", "judge", "rounds", "timeout", "budget")
-_ROUTE: Final = (*_MODELS, "shadow", "waivers", "stream", "retain")
+_ROUTE: Final = (*_MODELS, "shadow", "waivers", "stream", "retain", "betas")
 Kinds = Mapping[str, CheckKind]
+_BETA: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 
 
@@ -61,6 +63,7 @@ class RouteConfig(msgspec.Struct, frozen=True):
     places: dict[str, Place]
     budget: float = 30.0
     flowing: StreamPlan | None = None
+    betas: frozenset[str] = frozenset()
 
 
 def read_routes(nodes: Sequence[Node], path: Path, kinds: Kinds) -> dict[str, RouteConfig]:
@@ -95,7 +98,15 @@ def _route(node: Node, path: Path, kinds: Kinds) -> RouteConfig:
         {field: value.place for field, value in found.items()},
         number(found["budget"], 0.1, 600) if "budget" in found else 30.0,
         read_stream(found, law, shadow=shadow),
+        frozenset(_beta(each) for each in read.items(found["betas"])) if "betas" in found else frozenset(),
     )
+
+
+def _beta(node: Node) -> str:
+    name = read.text(node)
+    if not _BETA.fullmatch(name):
+        raise node.place.error("the name of a beta is of letters, digits and dashes")
+    return name
 
 
 def _law(node: Node, folder: Path, kinds: Kinds) -> Constitution:

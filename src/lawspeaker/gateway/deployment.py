@@ -8,6 +8,7 @@
       allowed_hosts: [llm.example.com]
       metrics: 127.0.0.1:9464
     workers: 4                   # processes that serve, default 1
+    ping_seconds: 5              # between two signs of life on a stream that has nothing to say yet
     checks: [house-rules]        # kinds of check that an installed package brings, by name
     routes: […]                  # see `config`
     tenants: […]                 # see `tenants`; where there are some, nobody else is served
@@ -30,7 +31,7 @@ from lawspeaker.errors import BoundaryError, InputError
 from lawspeaker.gateway.config import Kinds, RouteConfig, number, read_routes
 from lawspeaker.gateway.tenants import TenantConfig, read_tenants
 
-_FIELDS: Final = ("listen", "workers", "checks", "routes", "tenants")
+_FIELDS: Final = ("listen", "workers", "ping_seconds", "checks", "routes", "tenants")
 MOST_WORKERS: Final = 64
 _LISTEN: Final = ("host", "port", "tls", "plain_text", "allowed_hosts", "metrics")
 
@@ -43,6 +44,7 @@ class Deployment(msgspec.Struct, frozen=True):
     tenants: tuple[TenantConfig, ...] | None = None
     listen: dict[str, object] = {}
     workers: int | None = None
+    ping_seconds: float = 5.0
 
     @property
     def every_route(self) -> tuple[RouteConfig, ...]:
@@ -83,7 +85,8 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Depl
         raise found["tenants"].place.error("the list is empty; name at least one tenant")
     listen = _listen(found["listen"], path.parent) if "listen" in found else {}
     workers = int(number(found["workers"], 1, MOST_WORKERS, whole=True)) if "workers" in found else None
-    return Deployment(routes, tenants, listen, workers)
+    pings = {"ping_seconds": number(found["ping_seconds"], 0.1, 600)} if "ping_seconds" in found else {}
+    return Deployment(routes, tenants, listen, workers, **pings)
 
 
 def _kinds(node: Node) -> Kinds:

@@ -23,10 +23,12 @@ class Client(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One name that requests may give as their model, and the law and models behind it."""
+    """One name that requests may give as their model, and the law and models behind it. `betas` are trials of a vendor
+    that it allows beside those that any route does."""
 
     name: str
     governor: Governor
+    betas: frozenset[str] = frozenset()
 
 
 Authenticate = Callable[[Headers], Client]

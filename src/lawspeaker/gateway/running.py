@@ -49,7 +49,8 @@ async def run(plan: Plan, ready: Callable[[], None], place: int = 0, life: int |
                 metrics, who = Metrics(plan.board, place), by_key(keyring) if plan.keys else anybody
                 here = for_metrics(keyring) if plan.keys else everybody
                 scraped = here if not bound.open and bound.scraped is None else None
-                gateway = Gateway(routes, who, log, metrics, bound.hosts, scraped=scraped, lasts=plan.lasts)
+                waits = {"held": plan.deployment.ping_seconds, "lasts": plan.lasts}
+                gateway = Gateway(routes, who, log, metrics, bound.hosts, scraped=scraped, **waits)
                 admit = for_metrics(keyring) if bound.guarded else everybody
                 scrape = Scrape(metrics, log, bound.scrapers, admit)
                 await serve(gateway, scrape, bound, ready, life)
@@ -88,7 +89,7 @@ def _open(route: RouteConfig, opened: dict[str, Model]) -> None:
 
 
 def _routes(deployment: Deployment, opened: dict[str, Model], log: AsyncLog) -> Routes:
-    made = {id(each): Route(each.name, _governor(each, opened, log)) for each in deployment.every_route}
+    made = {id(each): Route(each.name, _governor(each, opened, log), each.betas) for each in deployment.every_route}
     shared = {name: made[id(route)] for name, route in deployment.routes.items()}
     if deployment.tenants is None:
         return Routes(shared)

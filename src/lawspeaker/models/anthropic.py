@@ -152,7 +152,8 @@ class Anthropic(Remote[_Reply]):
         wanted: dict[str, object] = {} if sampling.temperature == 1 else {"temperature": sampling.temperature}
         if terms.keep:  # up to where is the vendor's to say: the blocks that a client marked are not ours to find again
             wanted["cache_control"] = {"type": "ephemeral", **({"ttl": "1h"} if terms.keep == "1h" else {})}
-        return Question(fixed, wanted, _terms(terms))
+        headers = {"anthropic-beta": ",".join(terms.betas)} if terms.betas else {}
+        return Question(fixed, wanted, _terms(terms), headers)
 
     def _completion(self, reply: _Reply, sampling: Sampling) -> Completion:
         text = "".join(block.text for block in reply.content if block.type == "text")

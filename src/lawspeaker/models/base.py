@@ -56,7 +56,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     `choice` is whether a tool is called: `required` is any of `tools`, or the one that `named` names. `parallel` is
     whether several may be called at once. An answer ends before a `stop`. `effort` and `verbosity` are the vendors'
     own words for how much a model reasons and says. `keep` is how long a vendor is asked to keep the prompt for the
-    next one, which changes its price and no answer.
+    next one, which changes its price and no answer, and `betas` are its trials that may be used.
     """
 
     tools: tuple[Tool, ...] = ()
@@ -73,6 +73,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     verbosity: str = ""
     thinking: Thinking | None = None
     keep: Literal["", "5m", "1h"] = ""
+    betas: tuple[str, ...] = ()
 
     @property
     def asked(self) -> frozenset[str]:
@@ -81,7 +82,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
         given = {field for field in self.__struct_fields__ if getattr(self, field) not in (None, "", ())}
         required = {"choice"} if self.choice == "required" else set()
         unthinking = {"thinking"} if self.thinking and self.thinking.kind == "disabled" else set()
-        return frozenset(given - {"tools", "choice", "named", "parallel", "keep"} - unthinking | required)
+        return frozenset(given - {"tools", "choice", "named", "parallel", "keep", "betas"} - unthinking | required)
 
 
 PLAIN: Final = Terms()

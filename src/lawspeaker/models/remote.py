@@ -17,11 +17,13 @@ _Whole_co = TypeVar("_Whole_co", covariant=True)
 
 
 class Question(NamedTuple):
-    """What is sent: what every model takes, what one may not take, and what it has to take."""
+    """What is sent: what every model takes, what one may not take, what it has to take, and headers beside the model's
+    own."""
 
     fixed: Mapping[str, object]
     wanted: Mapping[str, object]
     needed: Mapping[str, object]
+    headers: Mapping[str, str] = {}
 
 
 class Hearing(Protocol[_Whole_co]):
@@ -68,10 +70,10 @@ class Remote(ABC, Generic[_Reply]):
     async def stream(
         self, messages: Sequence[Message], sampling: Sampling, terms: Terms = PLAIN
     ) -> AsyncGenerator[str | Completion, None]:
-        fixed, wanted, needed = self._question(messages, sampling, terms)
+        fixed, wanted, needed, headers = self._question(messages, sampling, terms)
         fixed, wanted = {**fixed, "stream": True}, {**wanted, **self.of_streams}
         heard = self._hearing()
-        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, needed)) as together:
+        async with aclosing(self._wire.events(fixed, wanted, sampling.timeout, needed, headers)) as together:
             async for events in together:
                 words = "".join(map(heard.take, events))
                 if words:
@@ -92,7 +94,8 @@ class Remote(ABC, Generic[_Reply]):
         await self._wire.close()
 
     async def _ask(self, question: Question, timeout: float) -> _Reply:
-        return self._reply(await self._wire.ask(question.fixed, question.wanted, timeout, question.needed))
+        fixed, wanted, needed, headers = question
+        return self._reply(await self._wire.ask(fixed, wanted, timeout, needed, headers))
 
     async def _try(self, messages: Sequence[Message], sampling: Sampling) -> Completion | ModelError:
         try:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import aiohttp
@@ -29,6 +30,7 @@ _TRIES: Final = 3
 _PAUSE: Final = 0.5  # seconds before the second try at most; doubled for each further one
 
 # the bound on the answer: the newer name counts reasoning too, and OpenAI's reasoning models know no other
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _LIMITS: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _REFUSALS: Final = frozenset({400, 403})  # OpenAI answers 403 where a model tells no probabilities
 _MISTAKES: Final = frozenset({400, 413, 422})  # the same request would be refused again
@@ -98,16 +100,18 @@ class Wire:
         parameters: Mapping[str, object],
         timeout: float,
         needed: Mapping[str, object],
+        headers: Mapping[str, str] = _NONE,
     ) -> bytes:
         """The body of the server's answer to `fixed`, `parameters` and `needed` together.
 
         Where the model does not take a parameter, the request is sent again without it: once for each, and all within
-        `timeout`. Raises `NotTakenError` where that is one of `needed`, `RejectedError` where the server finds
-        something else wrong with the request, and `ModelError` for everything else.
+        `timeout`. `headers` are beside those of every request. Raises `NotTakenError` where that is one of `needed`,
+        `RejectedError` where the server finds something else wrong with the request, and `ModelError` for everything
+        else.
         """
         with self._failing(timeout):
             async with asyncio.timeout(timeout):
-                return await self._answered(fixed, parameters, needed, timeout, self._once)
+                return await self._answered(fixed, parameters, needed, timeout, partial(self._once, headers))
 
     async def events(
         self,
@@ -115,12 +119,15 @@ class Wire:
         parameters: Mapping[str, object],
         timeout: float,
         needed: Mapping[str, object],
+        headers: Mapping[str, str] = _NONE,
     ) -> AsyncGenerator[list[bytes], None]:
         """The data of the events with which the server answers, as many at a time as came together. `timeout` holds
         for the first and for each further wait. Else as `ask`."""
         with self._failing(timeout):
             async with asyncio.timeout(timeout):
-                response = await self._answered(fixed, parameters, needed, timeout, partial(self._begun, timeout))
+                response = await self._answered(
+                    fixed, parameters, needed, timeout, partial(self._begun, headers, timeout)
+                )
             with closing(response):
                 if response.content_type != "text/event-stream":
                     words = "does not answer in events; hold the streams of this route"
@@ -242,21 +249,23 @@ class Wire:
             await asyncio.sleep(wait)
         return answer
 
-    async def _once(self, data: bytes) -> _Answer[bytes]:
+    async def _once(self, headers: Mapping[str, str], data: bytes) -> _Answer[bytes]:
         """A whole reply."""
-        with closing(await self._sent(data)) as response:
+        with closing(await self._sent(data, headers)) as response:
             return await self._read(response, wanted=True)
 
-    async def _begun(self, timeout: float, data: bytes) -> _Answer[aiohttp.ClientResponse]:
+    async def _begun(self, headers: Mapping[str, str], timeout: float, data: bytes) -> _Answer[aiohttp.ClientResponse]:
         """A reply with status 200 as it begins; whoever reads on waits up to `timeout` each time."""
-        response = await self._sent(data, aiohttp.ClientTimeout(total=None, sock_read=timeout))
+        response = await self._sent(data, headers, aiohttp.ClientTimeout(total=None, sock_read=timeout))
         if response.status == 200:
             return _Answer(200, b"", None, response)
         with closing(response):
             read = await self._read(response, wanted=False)
         return _Answer(read.status, read.data, read.wait, None)
 
-    async def _sent(self, data: bytes, timeout: aiohttp.ClientTimeout = _HELD_OUTSIDE) -> aiohttp.ClientResponse:
+    async def _sent(
+        self, data: bytes, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout = _HELD_OUTSIDE
+    ) -> aiohttp.ClientResponse:
         """The answer to `data`. A redirect is not followed: prompt and key are for this address only."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -265,7 +274,9 @@ class Wire:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # so that the limit on a reply is on what it decompresses to
             )
-        response = await self._session.post(self.url, data=data, allow_redirects=False, timeout=timeout)
+        response = await self._session.post(
+            self.url, data=data, headers=headers, allow_redirects=False, timeout=timeout
+        )
         if 300 <= response.status < 400:
             response.close()
             where = self.clean(response.headers.get("Location", "")) or "nowhere"
