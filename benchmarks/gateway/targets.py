@@ -111,18 +111,23 @@ def ours(*laws: str, options: tuple[str, ...] = ()) -> Target:
     return run
 
 
-def litellm(environment: Path) -> Target:
+def litellm(environment: Path, more: str = "", models: str = "") -> Target:
+    """`more` is what its configuration has beside its models, of which `models` are further ones."""
+
     @contextmanager
     def run(upstream: str, folder: Path) -> Iterator[Running]:
-        port = free_port()
+        port, root = free_port(), upstream.removesuffix("/v1")
         (folder / "config.yaml").write_text(
             "model_list:\n  - model_name: tiny\n    litellm_params:\n"
             f"      {{model: openai/tiny, api_base: '{upstream}', api_key: any}}\n"
-            f"general_settings: {{master_key: {_MASTER}}}\n"
+            f"{models.format(root=root)}general_settings: {{master_key: {_MASTER}}}\n{more}"
         )
         command = [str(environment / "bin" / "litellm"), "--config", "config.yaml", "--port", str(port)]
         base = f"http://127.0.0.1:{port}"
         local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+        # where what it passes through unread goes
+        local |= dict.fromkeys(("OPENAI_API_BASE", "ANTHROPIC_API_BASE"), root)
+        local |= dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), "any")
         with started(
             [*command, "--host", "127.0.0.1", "--num_workers", "1", "--telemetry", "False"],
             *(folder, f"{base}/health/liveliness", f"{base}/v1/chat/completions", "tiny", local),
@@ -132,14 +137,16 @@ def litellm(environment: Path) -> Target:
     return run
 
 
-def nemo(environment: Path) -> Target:
+def nemo(environment: Path, more: str = "") -> Target:
+    """`more` is what its configuration has beside its models."""
+
     @contextmanager
     def run(upstream: str, folder: Path) -> Iterator[Running]:
         port = free_port()
         (folder / "rails" / "tiny").mkdir(parents=True, exist_ok=True)
         (folder / "rails" / "tiny" / "config.yml").write_text(
             "models:\n  - type: main\n    engine: openai\n    model: tiny\n"
-            f"    parameters: {{base_url: '{upstream}', api_key: any}}\n"
+            f"    parameters: {{base_url: '{upstream}', api_key: any}}\n{more}"
         )
         program = str(environment / "bin" / "nemoguardrails")
         command = [program, "server", "--config", "rails", "--port", str(port), "--default-config-id", "tiny"]
@@ -154,11 +161,16 @@ def nemo(environment: Path) -> Target:
     return run
 
 
-def guardrails(environment: Path) -> Target:
+_GUARD = "from guardrails import Guard\n\nguard = Guard(id='tiny', name='tiny')\n"
+
+
+def guardrails(environment: Path, config: str = _GUARD) -> Target:
+    """`config` is its `config.py`, which makes a guard by the name of `tiny`."""
+
     @contextmanager
     def run(upstream: str, folder: Path) -> Iterator[Running]:
         port = free_port()
-        (folder / "config.py").write_text("from guardrails import Guard\n\nguard = Guard(id='tiny', name='tiny')\n")
+        (folder / "config.py").write_text(config)
         program = str(environment / "bin" / "guardrails")
         command = [program, "start", "--config", "config.py", "--port", str(port)]
         base = f"http://127.0.0.1:{port}"

@@ -17,7 +17,7 @@ import tree_sitter_hcl
 
 from lawspeaker.checks.terraform.expressions import TooDeepError, expression, unquote
 from lawspeaker.checks.terraform.syntax import Attribute, Block, Expression, Opaque, Program
-from lawspeaker.checks.text.kept import kept
+from lawspeaker.checks.text.kept import kept, length
 
 # Beyond this the parser takes seconds; no person writes such a file, and inconclusive says that it was not read.
 MAX_CHARACTERS: Final = 1_000_000
@@ -49,7 +49,7 @@ BEFORE_HEADER: Final = re.compile(rf"^(?![ \t]*+(?:#|//|/\*|$)|[+-]\w)[^\n#]*?(?
 _CODE: Final = re.compile(r'[={}"]')
 
 
-@kept(len, most=64)
+@kept(length, most=64)
 def parse(text: str) -> Program:
     """The blocks of `text`. Never raises."""
     if len(text) > MAX_CHARACTERS:

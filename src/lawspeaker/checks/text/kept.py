@@ -46,3 +46,8 @@ def kept(
         return ask
 
     return keeping
+
+
+def length(text: str) -> int:
+    """What the result of one text weighs."""
+    return len(text)

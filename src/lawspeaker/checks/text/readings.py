@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lawspeaker.checks.text.kept import kept
+from lawspeaker.checks.text.kept import kept, length
 from lawspeaker.checks.text.normal import Normal, Pieces, normalised
 from lawspeaker.checks.text.payloads import decoded as decoded_codes
 from lawspeaker.checks.text.payloads import tagged
@@ -135,7 +135,7 @@ def _character(escape: re.Match[str]) -> str:
     return chr(int(unit, 16)) if unit else _ESCAPES.get(sign, sign)
 
 
-@kept(len, most=256)
+@kept(length, most=256)
 def forms(text: str) -> tuple[Form, ...]:
     """The other forms of `text`, none where it is plain already."""
     return tuple(_forms(text))

@@ -8,7 +8,7 @@ the text as it stands, is the one.
 from collections.abc import Callable
 from typing import Final
 
-from lawspeaker.checks.text.kept import kept
+from lawspeaker.checks.text.kept import kept, length
 from lawspeaker.checks.text.normal import settled
 from lawspeaker.checks.text.prefixes import Beginnings
 from lawspeaker.checks.text.readings import Form, forms
@@ -50,7 +50,7 @@ def undecided_in(text: str, first: Callable[[str], int]) -> int:
     return place
 
 
-@kept(len, most=8)
+@kept(length, most=8)
 def _read(text: str) -> tuple[str, tuple[Form, ...]]:
     """What of `text` stays as it is in all its forms, and these."""
     stays = text[: _before_codes(text[: settled(text)])]
