@@ -274,7 +274,7 @@ class TestLiteLLM:
             },  # no prices from the network
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,  # most of which its start takes on a busy machine
             check=False,
         )
         assert done.returncode == 0, done.stderr
