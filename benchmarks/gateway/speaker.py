@@ -6,6 +6,7 @@ A stream is written seven bytes at a time, so that events are split anywhere.
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -42,9 +43,10 @@ class Speaker:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         data = "".join(events(said)).encode()
-        for at in range(0, len(data), _WRITTEN):
-            await response.write(data[at : at + _WRITTEN])
-            await asyncio.sleep(0)
+        with suppress(ConnectionError):  # whoever asked has heard enough
+            for at in range(0, len(data), _WRITTEN):
+                await response.write(data[at : at + _WRITTEN])
+                await asyncio.sleep(0)
         return response
 
     def _choices(self, count: int) -> list[Body]:
