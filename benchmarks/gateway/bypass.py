@@ -5,9 +5,9 @@
 Every hole of `tests/gateway/holes.py` (and a few that are ways past a gateway's paths) goes through every target twice:
 with a word that nobody minds, and with the word that the target is told to stop (`guarded` says how each is told). What
 is in a request escapes if the upstream gets it, what is in an answer if the client gets it; whole: a piece of it is not
-counted. Where the harmless one does not get through, the target does not offer such a thing, or leaves it away, and
-nothing can escape. `--litellm`, `--nemo` and `--guardrails` name virtual environments, as for `rig`; that of Guardrails
-AI has `guardrails-ai-ban-list` too.
+counted, and neither is what an error says of it. Where the harmless one does not get through, the target does not offer
+such a thing, or leaves it away, and nothing can escape. `--litellm`, `--nemo` and `--guardrails` name virtual
+environments, as for `rig`; that of Guardrails AI has `guardrails-ai-ban-list` too.
 """
 
 import argparse
@@ -43,6 +43,7 @@ _LOOKED_UP: Final = (
     "item_reference",
     "mcp_servers",
 )
+_ERRORS: Final = ("error", "detail")
 ESCAPES, STOPPED, NOT_OFFERED = "escapes", "stopped", "–"
 
 
@@ -115,9 +116,10 @@ def strings(value: object) -> Iterator[str]:
 
 
 def heard(text: str) -> list[str]:
-    """The texts of an answer, those of a stream put together again."""
+    """The texts of an answer, those of a stream put together again. What an error says is none of it: some guards name
+    the word that they stop."""
     try:
-        return list(strings(json.loads(text)))
+        return list(strings(_said(json.loads(text))))
     except ValueError:
         pass
     together: dict[tuple[object, ...], str] = {}
@@ -139,8 +141,15 @@ def heard(text: str) -> list[str]:
                 value = json.loads(line.removeprefix("data:"))
             except ValueError:
                 continue
-            collect(value, (value.get("type") if isinstance(value, dict) else None,))
-    return [text, *(each for whole in together.values() for each in strings(whole))]
+            collect(_said(value), (value.get("type") if isinstance(value, dict) else None,))
+    return [each for whole in together.values() for each in strings(whole)]
+
+
+def _said(value: object) -> object:
+    """Without an error that it is, or holds."""
+    if not isinstance(value, dict):
+        return value
+    return {} if value.get("type") == "error" else {key: each for key, each in value.items() if key not in _ERRORS}
 
 
 async def passes(session: aiohttp.ClientSession, running: Running, speaker: Speaker, hole: Hole) -> tuple[bool, int]:
