@@ -5,28 +5,36 @@
 FOLDER holds `terraform-requests.jsonl` and `terraform-snippets.jsonl`. The inputs are real programs put together to
 each size, chat answers around them, and hostile texts: pieces repeated, nested or unfinished (`PIECES`), and the worst
 inputs of `worst.py` cut to the size. Judged three times, each with a comment of its own so that no cache knows it; the
-least CPU time counts. Once by the rules of `terraform`, once by every kind of check. Prints a JSON object for each:
-nanoseconds a byte of UTF-8, and the inputs that cost most, as a multiple of the median.
+least CPU time counts. Once by the rules of `terraform`, once by every kind of check, and where light checks run without
+a thread, once by the fifty checks of `checks.py` as `assess` runs them, without `terraform`. Prints a JSON object for
+each: nanoseconds a byte of UTF-8, and the inputs that cost most, as a multiple of the median.
 """
 
 import argparse
+import asyncio
 import json
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
+from benchmarks.checks.checks import fifty
 from benchmarks.checks.fuzz import SETTINGS, WORDS, seeds
 from benchmarks.checks.worst import INPUTS
+from lawspeaker.checks.assess import assess
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.checks.terraform.rules import RULES
-from lawspeaker.constitution.kinds import Check
+from lawspeaker.constitution.load import load
 from lawspeaker.exchange import Exchange, Message, Part, Text, ToolCall
 
 SCOPES: Final = frozenset({"answer", "tool_call"})
 TIMES: Final = 3
 LIMIT: Final = 10
+WITHOUT_A_THREAD: Final = 8_000  # the time of a thread is its own
+Judged = Callable[[Exchange], None]
 _GROUP: Final = 'resource "aws_security_group" "g" {\n'
 # What is repeated up to the size. Every piece of the fuzzer is one too.
 PIECES: Final = {
@@ -99,24 +107,48 @@ def inputs(data: Path, size: int) -> Iterator[tuple[str, str, str]]:
             yield name, file, text[:size]
 
 
-def seconds(checks: Sequence[Check], form: str, text: str) -> float:
+def by_each(kinds: Sequence[tuple[str, Any]]) -> Judged:
+    """Judged by one check of each kind, one after the other."""
+    checks = [KINDS[kind].prepare(settings, "p") for kind, settings in kinds]
+
+    def judged(exchange: Exchange) -> None:
+        for check in checks:
+            check.examine(exchange, SCOPES)  # type: ignore[arg-type]
+
+    return judged
+
+
+def by_law() -> Judged:
+    """Judged by a law, whose checks are asked together."""
+    law = fifty(load("infrastructure", kinds=KINDS))
+    texts = tuple(
+        msgspec.structs.replace(each, checks=tuple(spec for spec in each.checks if spec.kind != "terraform"))
+        for each in law.principles
+    )
+    law = msgspec.structs.replace(law, principles=texts)
+
+    def judged(exchange: Exchange) -> None:
+        asyncio.run(assess(exchange, law))
+
+    return judged
+
+
+def seconds(judged: Judged, form: str, text: str) -> float:
     taken = []
     for turn in range(TIMES):
         own = f"{text}\n#{turn}"
         part: Part = ToolCall("write_file", json.dumps({"content": own})) if form == "tool" else Text(own, form)
         exchange = Exchange((Message("user", (Text("x"),)), Message("assistant", (part,))))
         begun = time.thread_time()
-        for check in checks:
-            check.examine(exchange, SCOPES)  # type: ignore[arg-type]
+        judged(exchange)
         taken.append(time.thread_time() - begun)
     return min(taken)
 
 
-def measured(kinds: Sequence[tuple[str, Any]], cases: list[tuple[str, str, str]], worst: int) -> dict[str, object]:
-    checks = [KINDS[kind].prepare(settings, "p") for kind, settings in kinds]
-    seconds(checks, "", "x")
+def measured(judged: Judged, cases: list[tuple[str, str, str]], worst: int) -> dict[str, object]:
+    seconds(judged, "", "x")
     costs = {
-        (name, form): seconds(checks, form, text) / len(text.encode("utf-8", "surrogatepass")) * 1e9
+        (name, form): seconds(judged, form, text) / len(text.encode("utf-8", "surrogatepass")) * 1e9
         for name, form, text in cases
     }
     median = statistics.median(costs.values())
@@ -138,10 +170,12 @@ def main() -> None:
     terraform = ("terraform", list(RULES))
     for size in map(int, options.sizes.split(",")):
         cases = list(inputs(options.data, size))
-        for name, kinds in (("terraform", (terraform,)), ("every kind", (terraform, *SETTINGS))):
-            print(
-                json.dumps({f"{name}, {size} characters": measured(kinds, cases, options.worst)}, indent=2), flush=True
-            )
+        ways = {"terraform": by_each([terraform]), "every kind": by_each([terraform, *SETTINGS])}
+        if size < WITHOUT_A_THREAD:
+            ways["fifty checks"] = by_law()
+        for name, judged in ways.items():
+            result = {f"{name}, {size} characters": measured(judged, cases, options.worst)}
+            print(json.dumps(result, indent=2), flush=True)
 
 
 if __name__ == "__main__":

@@ -102,9 +102,11 @@ def _unchecked(principle: Principle) -> Finding:
 
 def _judges(principle: Principle, found: Sequence[Finding]) -> list[Judge]:
     """The judges of `principle` that are asked after its checks found this."""
+    judges = [spec.check for spec in principle.checks if isinstance(spec.check, Judge)]
+    if not judges:
+        return judges
     undecided = not found or combine(finding.outcome for finding in found) == "inconclusive"
-    checks = (spec.check for spec in principle.checks)
-    return [check for check in checks if isinstance(check, Judge) and (check.when == "always" or undecided)]
+    return [judge for judge in judges if judge.when == "always" or undecided]
 
 
 async def _judged(

@@ -28,7 +28,7 @@ CHECK: Final = "pattern/deny"
 _LIMIT: Final = 100
 
 
-class PatternCheck(msgspec.Struct, frozen=True, dict=True):
+class PatternCheck(msgspec.Struct, frozen=True, dict=True, eq=False):
     principle: str
     reason: str
     deny: PatternSet
@@ -45,6 +45,17 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
         if self.code_only or self.begun is None:
             return Needs("whole")
         return Needs("open") if self.width is None else Needs("window", self.width)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """One of them occurs in every text in which something is found. None, where that cannot be said: code is a part
+        of a text, and first letters spell what does not stand there."""
+        return () if self.code_only or self.spelt.patterns else self.deny.patterns + self.guises.patterns
+
+    @cached_property
+    def nothing(self) -> tuple[Finding, ...]:
+        """What is found where nothing is, if there is something to search."""
+        return (Finding(self.principle, CHECK, "upheld", "Nothing here matches a pattern that is denied."),)
 
     @cached_property
     def _beginnings(self) -> Beginnings:
@@ -66,7 +77,7 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
         return first
 
     def clear(self, text: str) -> bool:
-        if any(True for each in (self.deny, self.guises) for _ in each.search(text, 1)):
+        if self.code_only or any(True for each in (self.deny, self.guises) for _ in each.search(text, 1)):
             return False
         return not any(True for _ in self._spelt(text))
 
@@ -76,7 +87,7 @@ class PatternCheck(msgspec.Struct, frozen=True, dict=True):
             return found
         parts = (Reading(segment, segment.text, 0) for segment in exchange.segments(scopes))
         if any(place for reading in parts for place in self._places(reading)):
-            return (Finding(self.principle, CHECK, "upheld", "Nothing here matches a pattern that is denied."),)
+            return self.nothing
         return (Finding(self.principle, CHECK, "not_applicable", "There is no code to search."),)
 
     def _places(self, reading: Reading) -> Iterator[tuple[int, int]]:

@@ -21,6 +21,7 @@ from lawspeaker.checks.processes.task import Findings, Task, unfinished
 from lawspeaker.checks.processes.workers import LATE, WORKERS
 from lawspeaker.checks.registry import KINDS, is_installed
 from lawspeaker.checks.results import Results, content, key
+from lawspeaker.checks.sieve import cleared
 from lawspeaker.exchange import Exchange
 
 # Characters of an exchange up to which light checks run where they are: a few milliseconds at most.
@@ -36,23 +37,26 @@ async def run(exchange: Exchange, characters: int, tasks: Sequence[Task], deadli
     digest = content(exchange)
     keys = [key(digest, task) if _has_kind(task) else None for task in tasks]
     results = _KNOWN.known(keys)
+    here: list[int] = []
     apart: list[int] = []
     threaded: list[int] = []
     for index, task in enumerate(tasks):
         if results[index] is not None:
             continue
         if task.idle or (characters <= _LITTLE and task.needs.light_on(characters)):
-            results[index] = task.run(exchange) if time.monotonic() < deadline else (unfinished(task.job, LATE),)
+            here.append(index)
         elif _has_kind(task) and (characters > _MUCH or not task.needs.light_on(characters)):
             apart.append(index)
         else:
             threaded.append(index)
+    if here:
+        due = _run(exchange, [tasks[index] for index in here])
+        for index in here:
+            results[index] = next(due) if time.monotonic() < deadline else (unfinished(tasks[index].job, LATE),)
     if apart or threaded:
         jobs = [tasks[index].job for index in apart]
         found = await asyncio.gather(
-            _elsewhere(
-                deadline, [tasks[index] for index in threaded], lambda some: (task.run(exchange) for task in some)
-            ),
+            _elsewhere(deadline, [tasks[index] for index in threaded], lambda some: _run(exchange, some)),
             _elsewhere(
                 deadline, [tasks[index] for index in apart], lambda _: WORKERS.examine(exchange, jobs, deadline)
             ),
@@ -62,6 +66,11 @@ async def run(exchange: Exchange, characters: int, tasks: Sequence[Task], deadli
     done = [findings or () for findings in results]
     _KNOWN.keep(keys, done)
     return done
+
+
+def _run(exchange: Exchange, tasks: Sequence[Task]) -> Iterator[Findings]:
+    for task, nothing in zip(tasks, cleared(exchange, tasks), strict=True):
+        yield nothing or task.run(exchange)
 
 
 def _has_kind(task: Task) -> bool:

@@ -4,14 +4,15 @@ Text flows once no check can object to it any more. A tool call is held to the a
 arguments mean what they decode to, and that is known at their end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from lawspeaker.checks.judge import Judge
 from lawspeaker.checks.processes.task import Task, task
-from lawspeaker.constitution.kinds import Check, Needs, Undecided, needs_of, undecided
+from lawspeaker.checks.sieve import Sieve
+from lawspeaker.constitution.kinds import Check, Needs, Undecided, needs_of
 from lawspeaker.constitution.schema import Constitution, Principle
 from lawspeaker.errors import boundary
 from lawspeaker.exchange import Scope
@@ -42,8 +43,6 @@ class Watch(msgspec.Struct, frozen=True):
 
     principle: Principle
     task: Task
-    undecided: Callable[[str], int]
-    clear: Callable[[str], bool]
 
 
 class StreamPlan(msgspec.Struct, frozen=True):
@@ -52,6 +51,7 @@ class StreamPlan(msgspec.Struct, frozen=True):
 
     principles: tuple[Planned, ...]
     watches: tuple[Watch, ...]
+    sieve: Sieve
     retain: int | None = None
 
     @property
@@ -64,12 +64,15 @@ def plan_stream(law: Constitution, retain: int | None = None) -> StreamPlan:
     """The plan for a stream under `law`."""
     planned = tuple(_planned(principle, retain) for principle in law.principles)
     watches = tuple(
-        Watch(principle, task(spec, principle, _FLOWING), *_tellers(spec.check))
+        Watch(principle, task(spec, principle, _FLOWING))
         for principle, how in zip(law.principles, planned, strict=True)
         if how.mode == "window"
         for spec in principle.checks
     )
-    return StreamPlan(planned, watches, retain)
+    sieve = Sieve([watch.task.check for watch in watches])
+    with boundary("a check that tells what it has decided"):
+        sieve.undecided("")  # whatever is made once is made before the first request
+    return StreamPlan(planned, watches, sieve, retain)
 
 
 def _planned(principle: Principle, retain: int | None) -> Planned:
@@ -109,12 +112,3 @@ def _longest(needs: Sequence[Needs]) -> int | None:
     if any(each.extent == "open" for each in needs):
         return None
     return max(each.window if each.extent == "window" else 0 for each in needs)
-
-
-def _tellers(check: Check) -> tuple[Callable[[str], int], Callable[[str], bool]]:
-    """`undecided` and `clear` of `check`; that it has them is asked here and not for every piece of every stream."""
-    if isinstance(check, Undecided):
-        with boundary("a check that tells what it has decided"):
-            check.undecided("")  # whatever it makes once is made before the first request
-        return check.undecided, check.clear
-    return lambda text: undecided(check, text), lambda text: False

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from lawspeaker.checks.sieve import Sieve
 from lawspeaker.checks.streams import StreamPlan
 from lawspeaker.checks.text.prefixes import before_matches
 from lawspeaker.checks.text.readings import forms
@@ -53,6 +54,8 @@ class Window:
 
     def __init__(self, plan: StreamPlan, aside: frozenset[str] = frozenset(), *, shadow: bool = False) -> None:
         self._watches = [] if shadow else [watch for watch in plan.watches if watch.principle.id not in aside]
+        all_watched = len(self._watches) == len(plan.watches)
+        self._sieve = plan.sieve if all_watched else Sieve([watch.task.check for watch in self._watches])
         self._retain = plan.retain
         self._pieces: list[str] = []
         self._text, self._done = "", 0  # what may still be read, and how much of it has left
@@ -109,21 +112,16 @@ class Window:
             self._held = max(0, self._text.rfind('"', 0, self._text.index("\\")))
         if self._held is not None:
             upto = min(upto, self._held)
-        for watch in self._watches:
-            upto = min(upto, near + watch.undecided(text))
-            if upto <= self._done and self._retain is None:
-                break
+        upto = min(upto, near + self._sieve.undecided(text, self._done - near if self._retain is None else -1))
         return upto if self._retain is None else max(upto, len(self._text) - self._retain)
 
     def _matches(self) -> list[_Match]:
         """What is violated in what has not left, or reaches into it."""
         exchange = Exchange((Message("assistant", (Text(self._text),)),))
         near = self._text[max(0, self._done - _JUST_BEFORE) :]
-        plain = not forms(near)
+        concerned = range(len(self._watches)) if forms(near) else sorted(self._sieve.concerned(near))
         found: list[_Match] = []
-        for watch in self._watches:
-            if plain and watch.clear(near):
-                continue
+        for watch in map(self._watches.__getitem__, concerned):
             for finding in watch.task.run(exchange):
                 if finding.outcome == "inconclusive" and watch.principle.on_inconclusive != "note":
                     self._stalled = True  # the whole answer may be clearer

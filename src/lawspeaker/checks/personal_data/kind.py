@@ -162,7 +162,7 @@ _ALL: Final = PatternSet([rule.pattern for rule in _RULES], at_once=True)
 _BEHIND: Final = REACH // 2 + 1
 
 
-class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True):
+class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True, eq=False):
     principle: str
     types: tuple[str, ...]
     allow: PatternSet
@@ -170,6 +170,12 @@ class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True):
     @property
     def needs(self) -> Needs:
         return Needs("window", _WINDOW)
+
+    @cached_property
+    def nothing(self) -> tuple[Finding, ...]:
+        """What is found where nothing is."""
+        reason = f"There is no {', '.join(self.types)} here."
+        return (Finding(self.principle, "personal_data/types", "upheld", reason),)
 
     @cached_property
     def _beginnings(self) -> Beginnings:
@@ -196,9 +202,7 @@ class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True):
         return not any(_RULES[index].type in self.types for index in _ALL.occurring(text))
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
-        found = findings(self.principle, exchange, scopes, self._look)
-        what = ", ".join(self.types)
-        return found or (Finding(self.principle, "personal_data/types", "upheld", f"There is no {what} here."),)
+        return findings(self.principle, exchange, scopes, self._look) or self.nothing
 
     def _look(self, reading: Reading) -> Iterator[Sighting]:
         for personal in find(reading.text, self.types, self.allow):

@@ -161,13 +161,18 @@ def _apart(secrets: Sequence[Secret]) -> list[Secret]:
     return kept
 
 
-class SecretsCheck(msgspec.Struct, frozen=True, dict=True):
+class SecretsCheck(msgspec.Struct, frozen=True, dict=True, eq=False):
     principle: str
     allow: PatternSet
 
     @property
     def needs(self) -> Needs:
         return Needs("window", _WINDOW)
+
+    @cached_property
+    def nothing(self) -> tuple[Finding, ...]:
+        """What is found where nothing is."""
+        return (Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),)
 
     @cached_property
     def _beginnings(self) -> Beginnings:
@@ -190,8 +195,7 @@ class SecretsCheck(msgspec.Struct, frozen=True, dict=True):
         return not _ALL.occurring(text)
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
-        found = findings(self.principle, exchange, scopes, self._look)
-        return found or (Finding(self.principle, "secrets/formats", "upheld", "No secret is written in plain text."),)
+        return findings(self.principle, exchange, scopes, self._look) or self.nothing
 
     def _look(self, reading: Reading) -> Iterator[Sighting]:
         for secret in find(reading.text, self.allow):

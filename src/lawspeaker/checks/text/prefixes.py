@@ -59,8 +59,14 @@ class Beginnings:
 
     def first(self, text: str) -> int:
         """The first place in `text` from which its end may be the beginning of a match; its length for none."""
-        found = self._pattern.search(encodable(text)) if self._pattern else None
-        return int(found.start()) if found else 0  # the text's end is always found, unless memory ran out
+        data = encodable(text).encode()
+        found = self._pattern.search(data) if self._pattern else None
+        start = int(found.start()) if found else 0  # the text's end is always found, unless memory ran out
+        return start if len(data) == len(text) else len(data[:start].decode())
+
+    @property
+    def told(self) -> bool:
+        return self._pattern is not None
 
 
 def begun(patterns: Sequence[str]) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ constitution brings is therefore safe to run on hostile input.
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
@@ -34,11 +35,13 @@ class PatternSet:
     """
 
     def __init__(self, patterns: Sequence[str], *, at_once: bool = False, together: int = 1_000) -> None:
+        self.patterns = tuple(patterns)
         self._patterns = tuple(re2.compile(pattern, quiet()) for pattern in patterns)
         self._sets = [
             (first, _set(patterns[first : first + together])) for first in range(0, len(patterns) * at_once, together)
         ]
-        self._any = None if at_once else _any(patterns)
+        self._any = _any(patterns) if not at_once and len(patterns) > 2 else None
+        self._last: tuple[str, Sequence[int]] | None = None
 
     def search(self, text: str, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
         """`(pattern, start, end)` for at most `limit` matches of each pattern, pattern by pattern."""
@@ -54,14 +57,47 @@ class PatternSet:
     def occurring(self, text: str) -> Sequence[int]:
         """Those of the patterns that may match; without `at_once`, it is known only whether there are any."""
         text = encodable(text)
-        if self._sets:
-            return sorted(first + index for first, each in self._sets for index in each.Match(text) or ())
-        return () if self._any is not None and not self._any.search(text) else range(len(self._patterns))
+        if not self._sets:
+            return () if self._any is not None and not self._any.search(text.encode()) else range(len(self._patterns))
+        last = self._last  # several checks ask for the same text, one after the other
+        if last is None or last[0] != text:
+            found = sorted(first + index for first, each in self._sets for index in each.Match(text) or ())
+            last = self._last = (text, found)
+        return last[1]
 
     def fullmatch(self, text: str) -> bool:
         """Whether one of the patterns is all of `text`."""
         text = encodable(text)
         return any(pattern.fullmatch(text) for pattern in self._patterns)
+
+
+class Joined:
+    """Several groups of patterns that a constitution brings, and which of them may occur in a text: one search where
+    none does, and one of each half where one does. Where joined patterns have too many states to keep, RE2 goes on
+    without keeping them; a set of RE2 would make them all, or say that nothing occurs."""
+
+    def __init__(self, groups: Sequence[Sequence[str]]) -> None:
+        self._groups = groups
+        self._any = _any([pattern for group in groups for pattern in group])
+
+    @cached_property
+    def _halves(self) -> "tuple[Joined, Joined]":
+        half = len(self._groups) // 2
+        return Joined(self._groups[:half]), Joined(self._groups[half:])
+
+    def occurring(self, text: str) -> Iterator[int]:
+        """The numbers of the groups that may occur; those of all others do not."""
+        return self._occurring(encodable(text).encode(), 0)
+
+    def _occurring(self, text: bytes, first: int) -> Iterator[int]:
+        if not self._groups or (self._any is not None and not self._any.search(text)):
+            return
+        if len(self._groups) == 1:
+            yield first
+            return
+        for half in self._halves:
+            yield from half._occurring(text, first)
+            first += len(half._groups)
 
 
 def compiled(patterns: Sequence[str], path: Path, *, several: bool) -> PatternSet:
@@ -100,10 +136,12 @@ def _set(patterns: Sequence[str]) -> re2.Set:
 def _any(patterns: Sequence[str]) -> re2._Regexp | None:
     """One pattern that occurs where one of `patterns` does: a single pass says that none does, which is so of most
     texts. None where they cannot be put together, as where a quotation that no `\\E` ends would swallow the next."""
-    if len(patterns) < 3 or any(r"\Q" in pattern for pattern in patterns):
-        return None
+    if len(patterns) > 1:
+        if any(r"\Q" in pattern for pattern in patterns):
+            return None
+        patterns = ["|".join(f"(?:{pattern})" for pattern in patterns)]
     try:
-        return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), quiet())
+        return re2.compile("".join(patterns), quiet())
     except re2.error:
         return None
 

@@ -60,6 +60,16 @@ def findings(
     return found
 
 
+def texts(exchange: Exchange, scopes: frozenset[Scope]) -> Iterator[str]:
+    """Every text that `findings` has looked at, disguises and borders included."""
+    segments = list(exchange.segments(scopes))
+    for segment in segments:
+        yield from (reading.text for reading in _all_readings(segment, disguises=True))
+    for run in _runs(segments):
+        for _, around in _borders(run):
+            yield from (reading.text for reading in readings(around, disguises=True))
+
+
 def _runs(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
     """Parts that follow each other without anything of another kind between them, where there are two or more. Files
     are read one by one, and the arguments of a call are JSON."""
@@ -78,11 +88,9 @@ def _runs(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
 
 def _across(principle: str, run: Sequence[Segment], look: Look, *, disguises: bool) -> Iterator[Finding]:
     """What reaches over the border of two parts or more; the text within `_REACH` of each border is read."""
-    text = "".join(segment.text for segment in run)
-    starts = list(accumulate((len(segment.text) for segment in run), initial=0))
+    starts = _starts(run)
     seen: set[tuple[str, int, int]] = set()
-    for first, last in _windows(starts[1:-1], len(text)):
-        around = msgspec.structs.replace(run[0], text=text[first:last])
+    for first, around in _borders(run):
         for reading in readings(around, disguises=disguises):
             for sighting in look(reading):
                 start, end = (first + at for at in reading.place(sighting.start, sighting.end))
@@ -97,6 +105,18 @@ def _across(principle: str, run: Sequence[Segment], look: Look, *, disguises: bo
                 )
                 evidence = ", ".join(filter(None, (sighting.evidence, f"over {len(spans)} parts")))
                 yield Finding(principle, sighting.rule, "violated", sighting.reason, spans, evidence)
+
+
+def _starts(run: Sequence[Segment]) -> list[int]:
+    """Where each part of `run` begins in the text of all, and where the last one ends."""
+    return list(accumulate((len(segment.text) for segment in run), initial=0))
+
+
+def _borders(run: Sequence[Segment]) -> Iterator[tuple[int, Segment]]:
+    """The surroundings of the borders in `run`, each as a part, with its place in the text of all."""
+    text = "".join(segment.text for segment in run)
+    for first, last in _windows(_starts(run)[1:-1], len(text)):
+        yield first, msgspec.structs.replace(run[0], text=text[first:last])
 
 
 def _windows(borders: Sequence[int], size: int) -> Iterator[tuple[int, int]]:
