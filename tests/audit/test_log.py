@@ -111,6 +111,20 @@ def test_many_coroutines_share_commits(tmp_path):
     assert verify(tmp_path / "home").ok
 
 
+def test_who_asks_again_at_once_finds_the_others_in_the_next_batch(tmp_path):
+    heads: set[str] = set()
+
+    async def work(log: Log) -> None:
+        async def again() -> None:
+            for _ in range(12):
+                heads.add((await log.append(opened(), TEXTS)).checkpoint)
+
+        await asyncio.gather(*(again() for _ in range(12)))
+
+    in_log(tmp_path, work)
+    assert len(heads) < 144 / 3
+
+
 def test_heads_are_consistent_with_each_other(tmp_path):
     home = tmp_path / "home"
     receipts = make_log(home, 30)
