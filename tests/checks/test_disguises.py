@@ -36,7 +36,7 @@ HIDDEN = [
     ("secrets", {}, KEY, base64.b85encode(f"key={KEY} ".encode()).decode()),
     ("secrets", {}, KEY, base64.a85encode(f"key={KEY} ".encode(), adobe=True).decode()),
     ("secrets", {}, KEY, base64.b64encode(zlib.compress(f"key={KEY} ".encode())).decode()),
-    ("secrets", {}, KEY, base64.b64encode(gzip.compress(f"key={KEY} ".encode())).decode()),
+    ("secrets", {}, KEY, base64.b64encode(gzip.compress(f"key={KEY} ".encode(), mtime=0)).decode()),
     ("secrets", {}, KEY, " ".join(str(ord(each)) for each in KEY)),
     ("personal_data", {"types": ["email"]}, "dana@acme.io", ", ".join(str(ord(each)) for each in "dana@acme.io")),
 ]
