@@ -53,8 +53,20 @@ def undecided_in(text: str, first: Callable[[str], int]) -> int:
 @kept(length, most=8)
 def _read(text: str) -> tuple[str, tuple[Form, ...]]:
     """What of `text` stays as it is in all its forms, and these."""
-    stays = text[: _before_codes(text[: settled(text)])]
+    stays = text[: _settled_before_codes(text)]
     return stays, forms(stays)
+
+
+def _settled_before_codes(text: str) -> int:
+    """The last place of `text` up to which its normal form stays as it is and no code may be under way. A code may
+    begin within a word, and how the word reads is known at its end."""
+    place = settled(text)
+    for _ in range(_MOST):
+        before = _before_codes(text[:place])
+        place = min(before, settled(text[: before + 1]))
+        if place == before:
+            return place
+    return 0
 
 
 def _before_codes(text: str) -> int:
