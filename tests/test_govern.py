@@ -11,6 +11,7 @@ from lawspeaker.audit.log import MemoryLog
 from lawspeaker.audit.reader import Leaf
 from lawspeaker.audit.receipt import verify_receipt
 from lawspeaker.checks.registry import KINDS
+from lawspeaker.checks.waivers import Waiver
 from lawspeaker.constitution.load import load_text
 from lawspeaker.decision import Decision, decide
 from lawspeaker.deliberation.critique import Critique
@@ -214,6 +215,27 @@ def test_a_decision_can_always_be_recorded(tmp_path: Path) -> None:
     assert isinstance(governed, Governed)
     assert governed.decision.action == "refuse"
     assert log[-1].record.kind == "decision"
+
+
+def test_what_records_name_is_worked_out_anew_where_it_is_another(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_bytes(msgspec.json.encode([_said("", CLOSED)]))
+    law, other, model = load_text(LAW, kinds=KINDS), load_text(LAW, kinds=KINDS), Scripted.open(path)
+    stricter = load_text(LAW.replace("severity: major", "severity: critical"), kinds=KINDS)
+    waiver = Waiver("private", ("answer",), "ops", "until Monday", 2**31)
+
+    async def run() -> None:
+        async with MemoryLog() as log:
+            governor = Governor(law, model, model, log)
+            named = governor.standing
+            assert msgspec.structs.replace(governor, tenant="b", client="c").standing is named
+            assert msgspec.structs.replace(governor, constitution=other).standing.behaviour == named.behaviour
+            for changed in ({"constitution": stricter}, {"judge": model}, {"waivers": (waiver,)}):
+                standing = msgspec.structs.replace(governor, **changed).standing
+                assert standing.behaviour != named.behaviour
+                assert (standing.law == stricter.digest) == ("constitution" in changed)
+
+    asyncio.run(run())
 
 
 def test_no_receipt_no_response(tmp_path: Path) -> None:
