@@ -10,7 +10,7 @@ What is not covered: names, dates of birth, and numbers that stand far from the 
 import re
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final, NamedTuple
 
 import msgspec
@@ -73,9 +73,9 @@ def find(text: str, types: Sequence[str] = TYPES, allow: PatternSet = _NONE) -> 
     shapes; all of the text is read, and the limit counts only what is returned."""
     found: list[Personal] = []
     counts: dict[int, int] = {}
-    for index, first, last in _ALL.search(text):
+    for index, first, last in _ALL.search(text, among=_of(tuple(types))):
         rule = _RULES[index]
-        if rule.type not in types or counts.get(index, 0) >= _LIMIT or not _holds(rule, text, first, last):
+        if counts.get(index, 0) >= _LIMIT or not _holds(rule, text, first, last):
             continue
         start, end = postal.whole(text, first, last) if rule.type == "address" else (first, last)
         if allow.fullmatch(text[start:end]):
@@ -158,6 +158,14 @@ def _rules() -> Iterator[_Rule]:
 
 _RULES: Final = tuple(_rules())
 _ALL: Final = PatternSet([rule.pattern for rule in _RULES], at_once=True)
+
+
+@cache
+def _of(types: tuple[str, ...]) -> frozenset[int]:
+    """The rules of `types`, by their places."""
+    return frozenset(place for place, rule in enumerate(_RULES) if rule.type in types)
+
+
 # How far behind a match it is looked for what it stands in or beside.
 _BEHIND: Final = REACH // 2 + 1
 
@@ -186,10 +194,8 @@ class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     def _first(self, text: str) -> int:
         matches, late = [], []
-        for index, first, last in _ALL.search(text):
+        for index, first, last in _ALL.search(text, among=_of(self.types)):
             is_address = _RULES[index].type == "address"
-            if _RULES[index].type not in self.types:
-                continue
             start, end = postal.whole(text, first, last) if is_address else (first, last)
             matches.append((start, end))
             if last + (postal.BEHIND if is_address else _BEHIND) > len(text):
@@ -199,7 +205,7 @@ class PersonalDataCheck(msgspec.Struct, frozen=True, dict=True, eq=False):
         return before_matches(max(0, min([begun, *late])), matches)
 
     def clear(self, text: str) -> bool:
-        return not any(_RULES[index].type in self.types for index in _ALL.occurring(text))
+        return _of(self.types).isdisjoint(_ALL.occurring(text))
 
     def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
         return findings(self.principle, exchange, scopes, self._look) or self.nothing

@@ -6,7 +6,7 @@ constitution brings is therefore safe to run on hostile input.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Final
@@ -43,10 +43,15 @@ class PatternSet:
         self._any = _any(patterns) if not at_once and len(patterns) > 2 else None
         self._last: tuple[str, Sequence[int]] | None = None
 
-    def search(self, text: str, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
-        """`(pattern, start, end)` for at most `limit` matches of each pattern, pattern by pattern."""
+    def search(
+        self, text: str, limit: int | None = None, *, among: Container[int] | None = None
+    ) -> Iterator[tuple[int, int, int]]:
+        """`(pattern, start, end)` for at most `limit` matches of each pattern, or of those `among` them, pattern by
+        pattern."""
         text = encodable(text)
         for index in self.occurring(text):
+            if among is not None and index not in among:
+                continue
             pattern = self._patterns[index]
             group = 1 if pattern.groups else 0
             for match in islice(pattern.finditer(text), limit):
