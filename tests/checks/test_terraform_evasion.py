@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 
@@ -277,3 +278,19 @@ def test_terraform_in_a_code_or_a_shell(part: Part, expected: str) -> None:
     check = KINDS["terraform"].prepare(["public-storage"], "p")
     found = check.examine(Exchange((Message("assistant", (part,)),)), frozenset({"answer", "tool_call"}))
     assert combine(each.outcome for each in found) == expected
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "#" * 200_000 + "\u2028" * 1_000 + OPEN,
+        "locals {\n"
+        + "".join(f'  l{i + 1} = formatlist("%s%s", local.l{i}, "x")\n' for i in range(50))
+        + "  l0 = range(9999)\n}\n"
+        + ACL % "local.l50[0]",
+    ],
+)
+def test_what_grows_or_repeats_takes_a_moment(program: str) -> None:
+    began = time.process_time()
+    outcome("public-storage", program)
+    assert time.process_time() - began < 1.0

@@ -25,7 +25,7 @@ from lawspeaker.checks.terraform.values import (
 Function = Callable[[list[Value]], Value]
 
 _MAX_TEXT: Final = 100_000
-_MAX_DISTINCT: Final = 100
+_SHORT: Final = 100
 _LARGEST: Final = 10**15
 # Longer words in a call may be what its result is made of; shorter ones separate.
 _SEPARATOR: Final = 2
@@ -193,7 +193,7 @@ def _compact(arguments: list[Value]) -> Value:
 
 
 def _is_short(value: Value) -> TypeGuard[tuple[Value, ...]]:
-    return isinstance(value, tuple) and len(value) <= _MAX_DISTINCT
+    return isinstance(value, tuple) and len(value) <= _SHORT
 
 
 def _join(arguments: list[Value]) -> Value:
@@ -230,8 +230,7 @@ def _text(parts: list[Value]) -> Value:
 def _formatted(arguments: list[Value]) -> Value:
     """`formatlist`: `format` for each item of the only list."""
     lists = [argument for argument in arguments[1:] if isinstance(argument, tuple)]
-    length = sum(len(argument) for argument in arguments if isinstance(argument, str))
-    if len(lists) != 1 or len(lists[0]) * (length + 1) > _MAX_TEXT:
+    if len(lists) != 1 or not _is_short(lists[0]):
         return made_of("formatlist(…)", arguments, words=True)
     turns = ([item if one is lists[0] else one for one in arguments] for item in lists[0])
     return tuple(_format(turn) for turn in turns)

@@ -45,8 +45,10 @@ _PLAIN: Final[Mapping[int, str | None]] = {
 
 # Codes that somebody decodes to a file.
 _CODES: Final = frozenset({"base64", "base32", "hexadecimal"})
-# A comment that ends for some readers where it goes on for others, and what it may hide there.
-_SPLIT_COMMENT: Final = re.compile('(?:#|//)[^\n]*(?:\r(?!\n)|[\x0b\x0c\x85\u2028\u2029])[^\n]*?(?:/[*]|<<|["{])')
+# What ends a line for some readers and not for Terraform, and what can hide code after it.
+_ENDS: Final = re.compile("[\r\x0b\x0c\x85\u2028\u2029]")
+_COMMENT: Final = re.compile("#|//")
+_HIDES: Final = re.compile('/[*]|<<|["{]')
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -253,7 +255,7 @@ def _foreign(segment: Segment) -> Iterator[Foreign | Drawn]:
     whole = span_of(segment, 0, len(segment.text))
     strings = _texts(segment.text) if segment.scope == "tool_call" else [each.text for each in escaped(segment)]
     texts = [segment.text, *strings]
-    if any(map(_is_disguised, texts)) or (_is_program(segment) and _SPLIT_COMMENT.search(segment.text)):
+    if any(map(_is_disguised, texts)) or (_is_program(segment) and _has_split_comment(segment.text)):
         yield Foreign("Terraform in disguise (hidden or look-alike characters)", whole)
     if _is_file(segment) and segment.name.endswith((".tf.json", ".tofu.json", ".tfvars.json")):
         yield Foreign(JSON, whole)
@@ -262,6 +264,16 @@ def _foreign(segment: Segment) -> Iterator[Foreign | Drawn]:
         text = decoded(segment.text)[1] if segment.scope == "tool_call" else segment.text
         read = any(_encoded(segment, text)) and times_encoded(text) == 1
         yield from (item for item in foreign(segment, texts) if not (read and _is_encoded(item)))
+
+
+def _has_split_comment(text: str) -> bool:
+    """Whether a comment ends for some readers where it goes on for others, and hides code there."""
+    for line in text.split("\n") if _ENDS.search(text) else ():
+        comment = _COMMENT.search(line)
+        end = _ENDS.search(line.rstrip("\r"), comment.end()) if comment else None
+        if end and _HIDES.search(line, end.end()):
+            return True
+    return False
 
 
 def _is_encoded(item: Foreign | Drawn) -> bool:
