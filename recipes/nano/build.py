@@ -1,6 +1,6 @@
 """Builds nano from nothing, with one command: `python -m recipes.nano`.
 
-Tokenizer, training (under two hours on one core; the same call goes on where an earlier one stopped), export into the
+Tokenizer, training (about two hours on two cores; the same call goes on where an earlier one stopped), export into the
 package, evaluation on requests that training never saw, card. Everything on the way lies in `recipes/nano/out/`.
 """
 
