@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lawspeaker.checks.judge import Judge
+from lawspeaker.checks.pattern import PatternCheck
 from lawspeaker.checks.processes.task import Task, task
 from lawspeaker.checks.registry import KINDS
 from lawspeaker.checks.sieve import Sieve, cleared
@@ -21,7 +22,8 @@ from lawspeaker.constitution.kinds import Check, Undecided, undecided
 from lawspeaker.constitution.load import load, load_text
 from lawspeaker.constitution.schema import Constitution
 from lawspeaker.deliberation.window import Window
-from lawspeaker.exchange import SCOPES, Exchange, Message, Part, Reasoning, Text, ToolCall, ToolResult
+from lawspeaker.exchange import SCOPES, Exchange, Message, Part, Reasoning, Scope, Text, ToolCall, ToolResult
+from lawspeaker.finding import Finding
 from tests.checks.test_prefixes import PIECES
 from tests.constitution.sample_law import WordCheck
 from tests.deliberation.test_window import DISGUISED, FILLER, PERSONAL, SECRETS, TEXTS
@@ -217,3 +219,24 @@ def test_a_text_that_fails_to_be_read_clears_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("lawspeaker.checks.sieve.texts", fail)
     tasks: list[Task] = TASKS[:5]
     assert not any(cleared(exchange, tasks))
+
+
+class Stricter(PatternCheck, frozen=True, dict=True, eq=False):
+    """An extension's check that is made of ours and finds something else."""
+
+    def examine(self, exchange: Exchange, scopes: frozenset[Scope]) -> Sequence[Finding]:
+        return (Finding(self.principle, "house/stricter", "violated", "Always."),)
+
+    def undecided(self, text: str) -> int:
+        return 0
+
+
+def test_a_check_of_somebody_elses_is_always_run() -> None:
+    """What its base would find says nothing of what it finds."""
+    plain = next(each for each in TASKS if type(each.check) is PatternCheck)
+    fields = {name: getattr(plain.check, name) for name in plain.check.__struct_fields__}
+    own = msgspec.structs.replace(plain, check=Stricter(**fields))
+    exchange = Exchange((Message("user", (Text("hello"),)), Message("assistant", (Text("All is well."),))))
+    assert cleared(exchange, [own]) == [()]
+    assert Sieve([own.check]).concerned("All is well.") == {0}
+    assert Sieve([own.check]).undecided("All is well.") == 0

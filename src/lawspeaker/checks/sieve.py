@@ -9,6 +9,7 @@ is what it would be if each were asked.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
+from typing import Final, TypeGuard, get_args
 
 from lawspeaker.checks.pattern import PatternCheck
 from lawspeaker.checks.personal_data.kind import PersonalDataCheck
@@ -24,6 +25,7 @@ from lawspeaker.exchange import Exchange
 
 # What they find occurs in one of `sightings.texts`; there is none where they are clear of all of these.
 Sifted = PatternCheck | SecretsCheck | PersonalDataCheck
+_SIFTED: Final = frozenset(get_args(Sifted))
 
 
 class Sieve:
@@ -31,12 +33,18 @@ class Sieve:
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self._own = {
-            number: check for number, check in enumerate(checks) if isinstance(check, PatternCheck) and check.patterns
+            number: check
+            for number, check in enumerate(checks)
+            if _is_ours(check) and isinstance(check, PatternCheck) and check.patterns
         }
         self._others = {number: check for number, check in enumerate(checks) if number not in self._own}
         self._joined = Joined([check.patterns for check in self._own.values()])
         self._numbers = tuple(self._own)
-        self._clear = {number: check.clear for number, check in self._others.items() if isinstance(check, Undecided)}
+        self._clear = {
+            number: check.clear
+            for number, check in self._others.items()
+            if isinstance(check, Undecided) and (_is_ours(check) or not isinstance(check, Sifted))
+        }
 
     def concerned(self, text: str) -> set[int]:
         """The checks that may find something in `text`, where it has no other form; all others find nothing."""
@@ -67,6 +75,11 @@ class Sieve:
         return [*(check.undecided for check in own), *tellers]
 
 
+def _is_ours(check: Check) -> TypeGuard[Sifted]:
+    """A check that was made of one of these is not one of them: it may find what they do not."""
+    return type(check) in _SIFTED
+
+
 @lru_cache(maxsize=64)
 def _sieve(checks: tuple[Sifted, ...]) -> Sieve:
     return Sieve(checks)
@@ -80,7 +93,7 @@ def cleared(exchange: Exchange, tasks: Sequence[Task]) -> list[Findings]:
         sifted = {
             number: task.check
             for number, task in enumerate(tasks)
-            if not task.idle and isinstance(task.check, Sifted) and task.check.principle == task.job.principle
+            if not task.idle and _is_ours(task.check) and task.check.principle == task.job.principle
         }
         sieve = _sieve(tuple(sifted.values()))
         read = {scopes: set(texts(exchange, scopes)) for scopes in {tasks[number].job.scopes for number in sifted}}
