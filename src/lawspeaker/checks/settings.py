@@ -4,7 +4,7 @@ Settings arrive as plain data from a constitution. Every error says what would b
 of the wrong value, so that the loader can name its line.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lawspeaker.constitution.kinds import SettingsError
 
@@ -54,6 +54,19 @@ def count(value: object, path: Path = ()) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise SettingsError("expected a whole number above 0", path)
     return value
+
+
+def chosen(given: Mapping[str, object], key: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The names that stand under `key`, each of `known` and once, in its order; all where it is left out."""
+    if key not in given:
+        return tuple(known)
+    names = strings(given[key], (key,))
+    for index, name in enumerate(names):
+        if name not in known:
+            raise SettingsError(f"unknown {key[:-1]} '{name}'; known are {', '.join(known)}", (key, index))
+        if name in names[:index]:
+            raise SettingsError(f"'{name}' stands twice", (key, index))
+    return tuple(name for name in known if name in names)
 
 
 def missing(what: str, base: Sequence[str], extended: Sequence[str]) -> str | None:

@@ -19,13 +19,13 @@ from lawspeaker.checks.personal_data import checksums, postal
 from lawspeaker.checks.personal_data import types as personal_types
 from lawspeaker.checks.personal_data.formats import ADDRESSES, CARD, EMAIL, IBAN, PHONES
 from lawspeaker.checks.personal_data.national_ids import NATIONAL_IDS, REACH
-from lawspeaker.checks.settings import fields, missing, strings
+from lawspeaker.checks.settings import chosen, fields, missing, strings
 from lawspeaker.checks.text.prefixes import Beginnings, before_matches, begun
 from lawspeaker.checks.text.readings import Reading
 from lawspeaker.checks.text.regex import PatternSet, compiled
 from lawspeaker.checks.text.sightings import Sighting, findings
 from lawspeaker.checks.text.undecided import undecided_in
-from lawspeaker.constitution.kinds import Check, Needs, SettingsError
+from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
 
@@ -239,7 +239,7 @@ class PersonalDataKind:
 
     def prepare(self, settings: object, principle: str) -> Check:
         given = fields(settings, ("types", "allow"))
-        types = _types(given)
+        types = chosen(given, "types", TYPES)
         if "allow" not in given:
             return PersonalDataCheck(principle, types, _NONE)
         several = isinstance(given["allow"], list)
@@ -255,17 +255,4 @@ class PersonalDataKind:
         more = [pattern for pattern in after if pattern not in before]
         if more:
             return f"allows more personal data: {', '.join(more)}"
-        return missing("the type", _types(old), _types(new))
-
-
-def _types(given: Mapping[str, object]) -> tuple[str, ...]:
-    """In the order of `TYPES`."""
-    if "types" not in given:
-        return TYPES
-    chosen = strings(given["types"], ("types",))
-    for index, name in enumerate(chosen):
-        if name not in TYPES:
-            raise SettingsError(f"unknown type '{name}'; known are {', '.join(TYPES)}", ("types", index))
-        if name in chosen[:index]:
-            raise SettingsError(f"'{name}' stands twice", ("types", index))
-    return tuple(name for name in TYPES if name in chosen)
+        return missing("the type", chosen(old, "types", TYPES), chosen(new, "types", TYPES))

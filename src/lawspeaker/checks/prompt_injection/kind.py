@@ -20,13 +20,13 @@ import msgspec
 from lawspeaker.checks.prompt_injection import rules as injection_rules
 from lawspeaker.checks.prompt_injection.signs import SIGNS
 from lawspeaker.checks.prompt_injection.signs.sign import Sign
-from lawspeaker.checks.settings import fields, missing, strings
+from lawspeaker.checks.settings import chosen, fields, missing
 from lawspeaker.checks.text.normal import Pieces, mixed_words
 from lawspeaker.checks.text.payloads import shifted
 from lawspeaker.checks.text.readings import Form, Reading, forms
 from lawspeaker.checks.text.regex import PatternSet
 from lawspeaker.checks.text.sightings import Sighting, findings
-from lawspeaker.constitution.kinds import Check, Needs, SettingsError
+from lawspeaker.constitution.kinds import Check, Needs
 from lawspeaker.exchange import Exchange, Scope
 from lawspeaker.finding import Finding
 
@@ -235,24 +235,11 @@ class InjectionKind:
     }
 
     def prepare(self, settings: object, principle: str) -> Check:
-        return InjectionCheck(principle, _chosen(fields(settings, ("rules",))))
+        return InjectionCheck(principle, chosen(fields(settings, ("rules",)), "rules", RULES))
 
     def overrules(self, settings: object) -> bool:
         return False
 
     def loosened(self, base: object, extended: object) -> str | None:
-        old, new = (_chosen(fields(settings, ("rules",))) for settings in (base, extended))
+        old, new = (chosen(fields(settings, ("rules",)), "rules", RULES) for settings in (base, extended))
         return missing("the rule", old, new)
-
-
-def _chosen(given: Mapping[str, object]) -> tuple[str, ...]:
-    """In the order of `RULES`."""
-    if "rules" not in given:
-        return RULES
-    chosen = strings(given["rules"], ("rules",))
-    for index, name in enumerate(chosen):
-        if name not in RULES:
-            raise SettingsError(f"unknown rule '{name}'; known are {', '.join(RULES)}", ("rules", index))
-        if name in chosen[:index]:
-            raise SettingsError(f"'{name}' stands twice", ("rules", index))
-    return tuple(name for name in RULES if name in chosen)
