@@ -35,7 +35,6 @@ def test_no_fork_has_a_quorum_beside_the_truth(suite, tmp_path):
 
 
 def test_another_implementation_agrees(suite, tmp_path):
-    pytest.importorskip("tlog_scales", reason="tlog-scales is not installed")
     done = suite("second_reader").run(tmp_path, 3, 600, 1)
     assert done["heads"] == 3
     assert done["inclusion proofs"] == done["consistency proofs"] >= 3
